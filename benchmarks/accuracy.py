@@ -1,0 +1,140 @@
+"""Diagnose every sample script and compare with ``sample_scripts/expected.toml``.
+
+Usage: ``python benchmarks/accuracy.py [--only TEXT] [--verbose]``.  Prints one line a script and the totals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from sgd_doctor.options import Options
+from sgd_doctor.report import Report
+from sgd_doctor.run.launch import Target
+from sgd_doctor.session import Talk, diagnose_target
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_scripts"
+NEAR_LINES = 2
+
+
+@dataclass
+class Row:
+    """One script: what was expected and what came."""
+
+    path: str
+    expect: str
+    cause: str
+    report: Report
+    seconds: float
+    first: bool
+    among: bool
+    located: bool
+    confirmed: bool
+    quiet: bool
+
+    @property
+    def right(self) -> bool:
+        if self.expect == "faulty":
+            return self.first and self.confirmed and self.located
+        return self.quiet
+
+
+def entries(only: str = "") -> Iterator[dict[str, Any]]:
+    """The expectations whose path or cause contains ``only``."""
+    table = tomllib.loads((SAMPLES / "expected.toml").read_text())
+    for entry in table["script"]:
+        if only in entry["path"] or only == entry.get("cause", ""):
+            yield entry
+
+
+def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
+    """Compare one report with its expectation."""
+    names = [f.check for f in report.problems]
+    cause = entry.get("cause", "")
+    top = report.problems[0] if report.problems else None
+    line = top.location.line if top is not None and top.location is not None else -99
+    return Row(
+        path=entry["path"], expect=entry["expect"], cause=cause, report=report, seconds=seconds,
+        first=bool(names) and names[0] == cause, among=cause in names[:3],
+        located=any(abs(line - wanted) <= NEAR_LINES for wanted in entry.get("lines", [])),
+        confirmed=top is not None and top.confidence.value == "confirmed",
+        quiet=not names and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
+    )
+
+
+def diagnose(entry: dict[str, Any]) -> Row:
+    """Diagnose one script from its own folder."""
+    path = SAMPLES / entry["path"]
+    os.chdir(path.parent)
+    started = time.monotonic()
+    outcome = diagnose_target(Target("script", path.name, tuple(entry.get("argv", ()))), Options(), Talk())
+    return judge(entry, outcome.report, time.monotonic() - started)
+
+
+def show(row: Row, verbose: bool) -> None:
+    """One line, and for wrong or verbose rows what was found."""
+    found = ", ".join(f.check for f in row.report.problems) or row.report.verdict
+    wanted = row.cause or row.expect
+    fixed = any(f.fix.verified for f in row.report.problems)
+    print(f"{'ok   ' if row.right else 'WRONG'} {row.path:<42} {wanted:<24} {found:<32} "
+          f"{'diff' if fixed else '    '} {row.seconds:5.1f} s", flush=True)
+    if not row.right or verbose:
+        for finding in row.report.findings:
+            line = finding.location.line if finding.location else None
+            print(f"        {finding.severity.value} {finding.check}:{line} {finding.title}")
+            if finding.proof is not None:
+                print(f"        proof {finding.proof}")
+        for item in (*row.report.ruled_out, *row.report.not_checked):
+            print(f"        - {item.check}: {item.reason}")
+        print(f"        notes {row.report.notes}")
+
+
+def totals(rows: list[Row]) -> None:
+    """The figures of ``docs/accuracy.md``."""
+    faulty = [r for r in rows if r.expect == "faulty"]
+    others = [r for r in rows if r.expect != "faulty"]
+    offered = [r for r in faulty if any(f.fix.verified for f in r.report.problems)]
+    seconds = sorted(r.seconds for r in rows)
+    spent = {
+        kind: sorted(sum(p.steps for p in r.report.run.probes) for r in group)
+        for kind, group in (("faulty", faulty), ("healthy", others)) if group
+    }
+    print(f"\ncause first       {sum(r.first for r in faulty)}/{len(faulty)}")
+    print(f"among first three {sum(r.among for r in faulty)}/{len(faulty)}")
+    print(f"confirmed         {sum(r.confirmed for r in faulty)}/{len(faulty)}")
+    print(f"within 2 lines    {sum(r.located for r in faulty)}/{len(faulty)}")
+    print(f"diff run, offered {len(offered)}/{len(faulty)}")
+    print(f"healthy, silent   {sum(r.quiet for r in others)}/{len(others)}")
+    for kind, steps in spent.items():
+        print(f"probe steps, {kind:<8} median {steps[len(steps) // 2]}, most {steps[-1]}")
+    if seconds:
+        print(f"seconds           median {seconds[len(seconds) // 2]:.1f}, most {seconds[-1]:.1f}")
+
+
+def main() -> int:
+    """Run the benchmark; 1 where a row is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--verbose", action="store_true")
+    arguments = parser.parse_args()
+    rows = []
+    for entry in entries(arguments.only):
+        rows.append(diagnose(entry))
+        show(rows[-1], arguments.verbose)
+    totals(rows)
+    return int(not all(r.right for r in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Checks on the order of zero_grad, backward and step."""

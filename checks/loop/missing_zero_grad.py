@@ -1,0 +1,94 @@
+"""missing-zero-grad: gradients of all past steps add up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sgd_doctor import stats
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Recording
+
+SHARE = 0.5
+"""Share of parameters, and of steps, whose gradient still holds one that a step has used."""
+
+
+class MissingZeroGrad(Check):
+    """Gradients are never zeroed between steps.
+
+    ## What it means
+    `backward()` adds to `.grad`. Without `optimizer.zero_grad()` every step uses the sum of all gradients
+    since the start, which is momentum 1.0: nothing is ever forgotten.
+
+    ## Why it hurts
+    The steps grow, the loss swings with a growing amplitude, and often becomes NaN.
+
+    ## How it is proven
+    From the events, not from numbers: before `backward()` the gradient is the very object, with the very
+    values, that the last step used; it is then added to, and used again. The same loop is rerun with
+    gradients dropped after each step to show what the fix is worth.
+
+    ## How to fix it
+    Call `optimizer.zero_grad()` once before each `backward()` (with gradient accumulation: once for each step).
+    The missing call acts like a larger learning rate, so the rate may have to go up afterwards.
+
+    ## Example
+    Bad:
+
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+
+    Good:
+
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+
+    ## Known limits
+    Gradients scaled by hand between steps count as cleared.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html>
+    """
+
+    name = "missing-zero-grad"
+    family = "loop"
+    summary = "gradients that a step has used are added to and used again"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """Steps whose gradients contain already used ones."""
+        if recording.steps < 2 or not recording.facts.backwards:
+            raise NotChecked("fewer than two steps were made")
+        stale = recording.column("stale")[1:]
+        share = float(np.mean(stale >= SHARE))
+        if not share >= SHARE:
+            return None
+        norms = recording.column("grad_norm")
+        first, last = stats.finite_mean(norms[:1]), stats.finite_mean(norms[-5:])
+        backward = recording.event_sites("backward")
+        steps = recording.event_sites("step")
+        site = backward[0] if backward else -1
+        lines = [recording.site(s) for s in (site, steps[0] if steps else -1)]
+        edits = (
+            Edit("insert-zero-grad", {"backward_line": lines[0].line, "step_line": lines[1].line}),
+        ) if lines[0] and lines[1] and lines[0].path == lines[1].path else ()
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"gradients are never zeroed: {share:.0%} of the steps reuse gradients that were used before",
+            rule=Rule.FACT,
+            location=recording.location(site),
+            evidence=(
+                Evidence("stale_steps", round(share, 3), "0",
+                         f"at {share:.0%} of {len(stale)} steps .grad still held what the step before had used"),
+                Evidence("grad_norm_growth", round(last / first, 2) if first > 0 and last == last else None, "about 1",
+                         f"gradient norm {first:.3g} at the first step, {last:.3g} at the end"),
+            ),
+            treatments=(Treatment((Intervention("zero-after-step", "gradients zeroed after each step", {}),)),),
+            explains=("divergence", "oscillation", "lr-too-high", "momentum-too-high", "exploding-gradient",
+                      "no-learning", "dead-relu", "plateau"),
+            advice="call optimizer.zero_grad() before backward()",
+            edits=edits,
+        )

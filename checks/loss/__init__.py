@@ -1,0 +1,1 @@
+"""Checks on the loss function and its operands."""

@@ -1,0 +1,140 @@
+"""scheduler-misused: the learning rate is cut for the wrong reason."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Recording, SchedulerFacts
+
+SAME = 1e-6
+"""Relative difference below which a metric is the training loss itself."""
+FALL = 0.05
+"""Relative fall of a metric that counts as an improvement that mode="max" would not see."""
+
+
+class SchedulerMisused(Check):
+    """The learning-rate scheduler works against the run.
+
+    ## What it means
+    `ReduceLROnPlateau` cuts the learning rate when its metric no longer improves. With `mode="max"` and
+    a loss as the metric every improvement counts as none; a scheduler that is stepped before the
+    optimizer skips the first value of its schedule.
+
+    ## Why it hurts
+    The rate falls to almost nothing while the model is still learning, and training stops.
+
+    ## How it is proven
+    From the recorded metric and learning rate; then the same loop is rerun with the learning rate held
+    at its first value. Where that is not clearly better, it is advice.
+
+    ## How to fix it
+    `mode="min"` for losses, `mode="max"` for accuracies; call `optimizer.step()` before `scheduler.step()`;
+    feed a held-out metric.
+
+    ## Example
+    Bad:
+
+        scheduler = ReduceLROnPlateau(optimizer, mode="max", patience=1)
+        scheduler.step(val_loss)
+
+    Good:
+
+        scheduler = ReduceLROnPlateau(optimizer, mode="min", patience=5)
+        scheduler.step(val_loss)
+
+    ## Known limits
+    Whether the metric is a loss or a score is told by its direction only.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html>
+    """
+
+    name = "scheduler-misused"
+    family = "optimizer"
+    summary = "scheduler stepped before the optimizer, or ReduceLROnPlateau with the wrong mode or metric"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """The first scheduler that shows one of the three mistakes."""
+        if not recording.facts.schedulers:
+            raise NotChecked("no scheduler is used")
+        for scheduler in recording.facts.schedulers:
+            found = self._wrong_mode(recording, scheduler) or self._order(recording, scheduler)
+            found = found or self._training_loss(recording, scheduler)
+            if found is not None:
+                return found
+        return None
+
+    def _wrong_mode(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
+        metrics, lr = np.asarray(scheduler.metrics), recording.column("lr")
+        if scheduler.mode is None or len(metrics) < 3 or not len(lr) or not lr[-1] < lr[0] * 0.75:
+            return None
+        falling = metrics[-1] < metrics[0] * (1 - FALL) and metrics[0] > 0
+        rising = metrics[-1] > metrics[0] * (1 + FALL) and metrics[0] > 0
+        loss = recording.column("loss")
+        loss_falls = len(loss) > 8 and loss[-len(loss) // 4 :].mean() < loss[: len(loss) // 4].mean()
+        if not (scheduler.mode == "max" and falling and loss_falls) and not (scheduler.mode == "min" and rising and loss_falls):
+            return None
+        right = "min" if scheduler.mode == "max" else "max"
+        return Suspicion(
+            check=self.name,
+            severity=Severity.WARNING,
+            title=f'ReduceLROnPlateau(mode="{scheduler.mode}") cut lr from {lr[0]:.3g} to {lr[-1]:.3g} while its metric improved',
+            rule=Rule.KNOB,
+            location=recording.location(scheduler.site),
+            evidence=(
+                Evidence(
+                    "metric", float(metrics[-1]), f"judged with mode={right!r}",
+                    f"the metric went from {metrics[0]:.4g} to {metrics[-1]:.4g}, the learning rate from "
+                    f"{lr[0]:.3g} to {lr[-1]:.3g}",
+                ),
+            ),
+            treatments=(Treatment((Intervention("hold-lr", f"lr held at {lr[0]:.3g}", {}),)),),
+            explains=("lr-too-low", "plateau", "slow-learning", "undertrained"),
+            advice=f'use mode="{right}"',
+            long=True,
+            edits=(Edit("set-call-arg", {"function": "ReduceLROnPlateau", "arg": "mode", "value": right}),),
+        )
+
+    def _order(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
+        if not scheduler.before_first_step or not recording.steps:
+            return None
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ADVICE,
+            title="scheduler.step() runs before optimizer.step(): the first learning rate is skipped",
+            rule=Rule.NOTE,
+            location=recording.location(scheduler.step_site),
+            evidence=(
+                Evidence(
+                    "scheduler_steps_before_first_step", scheduler.before_first_step, "0",
+                    f"the scheduler was stepped {scheduler.before_first_step} times before the first optimizer step",
+                ),
+            ),
+            advice="call scheduler.step() after optimizer.step()",
+        )
+
+    def _training_loss(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
+        """The metric is the loss of the very steps before it."""
+        loss = recording.column("loss")
+        hits = 0
+        for metric, step in zip(scheduler.metrics, scheduler.metric_steps, strict=True):
+            window = loss[:step]
+            candidates = [window[-1]] if len(window) else []
+            candidates += [np.mean(window[-n:]) for n in range(2, min(len(window), 512) + 1)]
+            hits += any(abs(metric - c) <= SAME * max(1.0, abs(c)) for c in candidates)
+        if hits < 2 or hits < 0.8 * len(scheduler.metrics[:len(scheduler.metric_steps)]):
+            return None
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ADVICE,
+            title="ReduceLROnPlateau watches the training loss; a held-out loss would tell a plateau from overfitting",
+            rule=Rule.NOTE,
+            location=recording.location(scheduler.step_site),
+            evidence=(
+                Evidence("metric", float(scheduler.metrics[-1]), "a held-out loss",
+                         "the metric equals the mean training loss of the steps before"),
+            ),
+            advice="pass the validation loss to scheduler.step(); no harm was measured",
+        )

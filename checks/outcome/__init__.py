@@ -1,0 +1,1 @@
+"""Checks on what is seen, and how the script ended."""

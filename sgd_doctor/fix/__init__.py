@@ -1,0 +1,105 @@
+"""Edits of the user's source that make a proven change permanent.
+
+Every edit reads the source with LibCST and answers with the smallest change of its text that does
+what the finding asks for; where that is not certain to be right it answers with nothing.  LibCST is
+an optional package, so nothing here imports it before an edit is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sgd_doctor.errors import MissingExtra
+from sgd_doctor.findings import Edit
+from sgd_doctor.fix.changes import Change, apply_changes
+from sgd_doctor.fix.diff import unified_diff
+from sgd_doctor.fix.write import read_source, write_fix
+
+if TYPE_CHECKING:
+    from sgd_doctor.fix.source import Source
+
+__all__ = ["EDITS", "EditFunction", "edit_source", "read_source", "unified_diff", "write_fix"]
+
+EditFunction = Callable[["Source", dict[str, Any]], "list[Change] | None"]
+"""Answers with the changes; none where the source already says so; ``None`` where it is not safe."""
+
+
+def _lazy(module: str, function: str) -> EditFunction:
+    def edit(source: Source, args: dict[str, Any]) -> list[Change] | None:
+        found: EditFunction = getattr(import_module(f"sgd_doctor.fix.{module}"), function)
+        return found(source, args)
+
+    edit.__name__ = function
+    return edit
+
+
+EDITS: dict[str, EditFunction] = {
+    "set-optimizer-arg": _lazy("optimizer_arg", "set_optimizer_arg"),
+    "set-call-arg": _lazy("call_arg", "set_call_arg"),
+    "insert-zero-grad": _lazy("zero_grad", "insert_zero_grad"),
+    "move-zero-grad": _lazy("zero_grad", "move_zero_grad"),
+    "insert-backward": _lazy("backward", "insert_backward"),
+    "insert-step": _lazy("backward", "insert_step"),
+    "drop-activation": _lazy("activation", "drop_activation"),
+    "reshape-target": _lazy("target", "reshape_target"),
+    "standardise-inputs": _lazy("inputs", "standardise_inputs"),
+    "set-mode": _lazy("mode", "set_mode"),
+    "move-scheduler": _lazy("scheduler", "move_scheduler"),
+    "dedent-scheduler": _lazy("scheduler", "dedent_scheduler"),
+    "remove-statement": _lazy("order", "remove_statement"),
+    "move-optimizer-after": _lazy("order", "move_optimizer_after"),
+    "move-clip-before-step": _lazy("order", "move_clip_before_step"),
+    "wrap-modulelist": _lazy("modulelist", "wrap_modulelist"),
+}
+
+
+def edit_source(source: str, edits: Sequence[Edit]) -> str | None:
+    """``source`` with all ``edits`` made, all line numbers being those of ``source``.
+
+    ``None`` where one of them is not safe, and where ``source`` already contains them all.
+    Raises :class:`~sgd_doctor.errors.MissingExtra` where LibCST is not installed.
+    """
+    try:
+        import_module("libcst")
+    except ImportError as error:
+        raise MissingExtra("libcst", "fix", "writing a source diff") from error
+    mark, text = ("\ufeff", source[1:]) if source.startswith("\ufeff") else ("", source)
+    changes = _changes(text, edits)
+    if not changes:
+        return None
+    edited = apply_changes(text, changes)
+    if edited is None or edited == text or not _compiles(edited):
+        return None
+    return mark + edited
+
+
+def _changes(text: str, edits: Sequence[Edit]) -> list[Change] | None:
+    from libcst import CSTLogicError, ParserSyntaxError
+
+    from sgd_doctor.fix.source import Source
+
+    try:
+        tree = Source(text)
+    except (ParserSyntaxError, CSTLogicError, RecursionError):
+        return None
+    if tree.module.code != text:
+        # Offsets would be wrong: LibCST drops, for example, a form feed at the start of a line.
+        return None
+    changes: list[Change] = []
+    for edit in edits:
+        function = EDITS.get(edit.kind)
+        made = function(tree, edit.args) if function is not None else None
+        if made is None:
+            return None
+        changes += made
+    return changes
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "<edited>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True

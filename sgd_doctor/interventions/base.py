@@ -1,0 +1,58 @@
+"""What an intervention can do to a running loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
+
+
+class Applier:
+    """One named change.  The observer calls these while the user's own loop runs.
+
+    Attributes:
+        applied: how often the change was really made; 0 at the end means that it found nothing to act on.
+        needs_functions: whether :meth:`rewrite` has to see every torch function (slower).
+    """
+
+    needs_functions = False
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self.args = args
+        self.applied = 0
+
+    def bind(self, observer: Observer) -> None:
+        """Called once before the loop goes on."""
+        self.observer = observer
+
+    def before_step(self, optimizer: Optimizer) -> None:
+        """Before the optimizer reads gradients and hyperparameters."""
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """After the optimizer has stepped."""
+
+    def after_backward(self) -> None:
+        """After gradients have been accumulated."""
+
+    def skips_zero_grad(self, optimizer: Optimizer | None, site: int) -> bool:
+        """Whether a ``zero_grad`` called from ``site`` is left out."""
+        return False
+
+    def skips_scheduler(self, scheduler: Any, site: int) -> bool:
+        """Whether a scheduler's ``step`` is left out."""
+        return False
+
+    def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Other arguments for a module's forward, or None."""
+        return None
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        """A torch function's other result in a 1-tuple, or None."""
+        return None

@@ -1,0 +1,85 @@
+"""Changes of single torch functions; they need to see every function call and are used in probes only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from sgd_doctor.interventions.base import Applier
+from sgd_doctor.interventions.inputs import standardise
+from sgd_doctor.observe.features import feature_axis
+
+
+class _AtSite(Applier):
+    """Acts on the function ``name`` where the user's line and, if given, the module agree."""
+
+    needs_functions = True
+
+    def here(self, name: str) -> bool:
+        if name != self.args["function"]:
+            return False
+        module = self.args.get("module")
+        if module is not None and self.observer.module_path() != module:
+            return False
+        path, line, _ = self.observer.sites._places[self.observer.sites.here()]
+        return bool(path == self.args["path"] and line == self.args["line"])
+
+
+class DropFunction(_AtSite):
+    """The function returns its first argument unchanged (a softmax before cross-entropy)."""
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        if not self.here(name):
+            return None
+        source = args[0] if args else kwargs.get("input")
+        self.applied += 1
+        return (source,)
+
+
+class ReshapeTarget(_AtSite):
+    """The operand that does not depend on the model gets the shape of the one that does."""
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        if not self.here(name):
+            return None
+        named = {k: v for k, v in kwargs.items() if k in ("input", "target", "other") and isinstance(v, Tensor)}
+        operands = [v for v in args[:2] if isinstance(v, Tensor)] + list(named.values())
+        if len(operands) != 2 or operands[0].shape == operands[1].shape or operands[0].numel() != operands[1].numel():
+            return None
+        derived = [self.observer.tracer.is_derived(t) for t in operands]
+        if derived.count(True) != 1:
+            return None
+        wanted = operands[derived.index(True)].shape
+        fit = {id(operands[derived.index(False)]): operands[derived.index(False)].reshape(wanted)}
+        self.applied += 1
+        new_args = tuple(fit.get(id(v), v) for v in args)
+        new_kwargs = {k: fit.get(id(v), v) for k, v in kwargs.items()}
+        # Called through the mode again (as an ordinary call), so that the pair of output and target is still seen.
+        tracer = self.observer.tracer
+        result = func(*new_args, **new_kwargs)
+        tracer._note(name, new_args, new_kwargs, result)
+        return (result,)
+
+
+class StandardiseOperand(_AtSite):
+    """The data operand of a functional model's first weight function is standardised."""
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        if not self.here(name):
+            return None
+        index = int(self.args["operand"])
+        if index >= len(args) or not isinstance(args[index], Tensor):
+            return None
+        changed = standardise(args[index], self.args["mean"], self.args["std"], feature_axis(name, args[index]))
+        if changed is None:
+            return None
+        self.applied += 1
+        return (func(*args[:index], changed, *args[index + 1 :], **kwargs),)

@@ -1,0 +1,48 @@
+"""Standardised features, on the fly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sgd_doctor.interventions.base import Applier
+from sgd_doctor.observe.features import feature_axis
+
+MIN_STD = 1e-8
+"""Constant features are centred but not blown up."""
+
+
+def standardise(tensor: Tensor, mean: list[float], std: list[float], axis: int) -> Tensor | None:
+    """``(x - mean) / std`` along ``axis``, or None where the sizes differ."""
+    if not tensor.is_floating_point() or tensor.shape[axis] != len(mean):
+        return None
+    shape = [1] * tensor.dim()
+    shape[axis] = len(mean)
+    centre = torch.tensor(mean, dtype=torch.float64, device=tensor.device).reshape(shape)
+    scale = torch.tensor([s if s > MIN_STD else 1.0 for s in std], dtype=torch.float64, device=tensor.device)
+    return ((tensor.double() - centre) / scale.reshape(shape)).to(tensor.dtype)
+
+
+class StandardiseInputs(Applier):
+    """What reaches the first weight layer gets mean 0 and standard deviation 1 by feature.
+
+    The statistics come from the observed run, so that training and evaluation see the same change.
+    """
+
+    def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        o = self.observer
+        if not args or not isinstance(args[0], Tensor) or o.in_backward or not self._is_first(module):
+            return None
+        axis = feature_axis(type(module).__name__, args[0])
+        changed = standardise(args[0], self.args["mean"], self.args["std"], axis)
+        if changed is None:
+            return None
+        self.applied += 1
+        return (changed, *args[1:])
+
+    def _is_first(self, module: torch.nn.Module) -> bool:
+        if self.observer.first_layer is not None:
+            return module is self.observer.first_layer
+        return self.observer.module_names.get(id(module)) == self.args.get("module")

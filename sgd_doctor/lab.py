@@ -1,0 +1,114 @@
+"""Experiments: the same loop with something changed, made once each and scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sgd_doctor.findings import Intervention, finite
+from sgd_doctor.recording import Recording
+from sgd_doctor.report import ProbeInfo
+from sgd_doctor.scoring import Scale, scale_of
+
+CURVE_POINTS = 200
+
+
+class ProbeFunction(Protocol):
+    """Runs replays; None where one failed or the time was up."""
+
+    def __call__(
+        self, arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool
+    ) -> list[Recording | None]: ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One replay with what it scored (lower is better; see :class:`sgd_doctor.scoring.Scale`)."""
+
+    interventions: tuple[Intervention, ...]
+    recording: Recording | None
+    score: float
+    raw: float | None
+    steps: int
+
+    @property
+    def label(self) -> str:
+        return " + ".join(i.label for i in self.interventions) or "none"
+
+
+def scaled_lr(factor: float, lr: float) -> Intervention:
+    """The intervention that multiplies the learning rate."""
+    return Intervention("lr", f"lr {lr:.3g} → {lr * factor:.3g}", {"factor": float(factor)})
+
+
+@dataclass
+class Lab:
+    """Makes experiments on one loop and remembers them.
+
+    Attributes:
+        observed: the untreated run.
+        probe: runs replays.
+        say: told in words what is being tried and why.
+    """
+
+    observed: Recording
+    probe: ProbeFunction
+    say: Callable[[str], None] = lambda _: None
+    done: dict[tuple[tuple[str, ...], int, bool], Recording | None] = field(default_factory=dict)
+    infos: list[ProbeInfo] = field(default_factory=list)
+    spent: int = 0
+    """Optimizer steps of all replays."""
+
+    def run(
+        self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = ""
+    ) -> list[Trial]:
+        """The trials of ``arms``, in order; arms that were already run for these steps are not run again."""
+        measure = metric != "loss"
+        missing = [a for a in dict.fromkeys(arms_keys(arms)) if (a, steps, measure) not in self.done]
+        by_key = {key: arm for key, arm in zip(arms_keys(arms), arms, strict=True)}
+        if missing:
+            if why:
+                self.say(why)
+            found = self.probe([by_key[k] for k in missing], steps, measure)
+            for key, recording in zip(missing, found, strict=True):
+                self.done[key, steps, measure] = recording
+                self._inform(by_key[key], recording, steps, metric)
+        recordings = [self.done[key, steps, measure] for key in arms_keys(arms)]
+        scale = self.scale(metric, steps)
+        return [
+            Trial(arm, rec, scale.score(rec, steps) if scale else math.inf, scale.raw(rec, steps) if scale else None, steps)
+            for arm, rec in zip(arms, recordings, strict=True)
+        ]
+
+    def scale(self, metric: str, steps: int) -> Scale | None:
+        """The unit for ``metric``: from the untreated run, or from its replay where that one measured it."""
+        control = self.done.get(((), steps, metric != "loss"))
+        known = [r for r in (control, self.observed) if r is not None]
+        for recording in known:
+            found = scale_of(recording, metric)
+            if found is not None:
+                return found
+        return None
+
+    def _inform(
+        self, arm: tuple[Intervention, ...], recording: Recording | None, steps: int, metric: str
+    ) -> None:
+        if recording is None:
+            self.infos.append(ProbeInfo(Trial(arm, None, math.inf, None, steps).label, 0, None))
+            return
+        self.spent += recording.steps
+        scale = self.scale(metric, steps)
+        loss = recording.column("loss")
+        stride = max(1, math.ceil(len(loss) / CURVE_POINTS))
+        self.infos.append(ProbeInfo(
+            Trial(arm, recording, 0.0, None, steps).label, recording.steps,
+            scale.raw(recording, steps) if scale else None,
+            tuple(finite(float(v)) for v in loss[::stride]), tuple(range(0, len(loss), stride)),
+        ))
+
+
+def arms_keys(arms: Sequence[tuple[Intervention, ...]]) -> list[tuple[str, ...]]:
+    """What makes two arms the same: names and arguments, not their order's labels."""
+    return [tuple(f"{i.name}:{sorted(i.args.items())!r}" for i in arm) for arm in arms]

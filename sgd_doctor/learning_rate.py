@@ -1,0 +1,159 @@
+"""Experiments on the learning rate: is a smaller or a larger one clearly better, and which?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgd_doctor import stats
+from sgd_doctor.findings import Intervention
+from sgd_doctor.lab import Lab, Trial, scaled_lr
+from sgd_doctor.recording import Recording
+from sgd_doctor.scoring import initial
+
+GOOD_UPDATE = 0.02
+"""First update over weight norm of a good learning rate (docs/proof.md: one step, mean regret .14)."""
+DOWN = (1 / 3, 0.1)
+FARTHER_DOWN = (0.01, 0.001, 1e-4, 1e-5)
+UP = (10.0, 100.0)
+FARTHER_UP = (1000.0, 1e4)
+GAIN_DOWN = 0.05
+"""Least gain in bounded loss of a smaller lr over a short run (lr bench: P .95, R .94 with the update screen)."""
+GAIN_UP = 0.1
+GAIN_LONG = 0.1
+"""Least gain over the longer run that is reported."""
+NEAR = 0.05
+"""Bounded losses closer than this count as equal."""
+LARGE_UPDATE = 0.1
+HALF_DECADE = math.sqrt(10.0)
+
+
+@dataclass(frozen=True)
+class LrAnswer:
+    """What the experiments on the learning rate showed.
+
+    Attributes:
+        factor: best multiple of the user's lr; 1 where none is clearly better.
+        control, best: the deciding pair of runs.
+        low, high: factors of the range that trains nearly as well as the best.
+    """
+
+    factor: float
+    control: Trial
+    best: Trial
+    low: float = 1.0
+    high: float = 1.0
+
+    @property
+    def gain(self) -> float:
+        difference = self.control.score - self.best.score
+        return difference if math.isfinite(difference) else math.inf if math.isinf(self.control.score) else 0.0
+
+
+def user_lr(recording: Recording) -> float:
+    """The largest learning rate of the run (a warm-up starts below it)."""
+    return stats.finite_max(recording.column("lr"))
+
+
+def centre_factor(recording: Recording) -> float | None:
+    """Factor by which lr gives a first update of :data:`GOOD_UPDATE` of the weight norm; None if unknown.
+
+    With SGD the momentum builds the step up by 1/(1 - β), so the first one has to be as much smaller.
+    """
+    lr, ratio = recording.column("lr"), recording.column("update_ratio")
+    usable = np.flatnonzero((lr > 0) & np.isfinite(ratio) & (ratio > 0))
+    if not len(usable):
+        return None
+    first = int(usable[0])
+    momentum = recording.column("momentum")[first]
+    kind = recording.facts.optimizers[0].kind if recording.facts.optimizers else ""
+    built_up = 1 - float(momentum) if kind == "SGD" and 0 < momentum < 1 else 1.0
+    factor = GOOD_UPDATE * built_up / float(ratio[first]) * float(lr[first]) / user_lr(recording)
+    return factor if 1e-12 < factor < 1e12 else None
+
+
+def obstacle(recording: Recording) -> str:
+    """Why nothing can be said about the learning rate; empty where something can."""
+    kinds = {o.kind for o in recording.facts.optimizers if o.steps}
+    if not kinds:
+        return "the weights are updated without a torch optimizer" if recording.steps else "no step was made"
+    if "LBFGS" in kinds:
+        return "LBFGS chooses its own step length"
+    used = np.unique(recording.column("optimizer"))
+    if len(used) > 1 and np.mean(np.diff(recording.column("optimizer")) != 0) > 0.2:
+        return "several optimizers take turns with losses of their own"
+    if recording.steps < 10:
+        return f"{recording.steps} steps are too few to judge a learning rate"
+    lr = recording.column("lr")
+    if recording.facts.ended != "finished" and lr[-1] > 1.5 * lr[0] and lr[-1] >= 0.99 * np.max(lr):
+        return "the warm-up is still running"
+    return ""
+
+
+class LrExperiments:
+    """Arms at other learning rates on top of what is already treated."""
+
+    def __init__(self, lab: Lab, applied: tuple[Intervention, ...], metric: str, steps: int) -> None:
+        self.lab, self.applied, self.metric, self.steps = lab, applied, metric, steps
+        self.lr = user_lr(lab.observed)
+        self.trials: dict[float, Trial] = {}
+
+    def at(self, factors: Sequence[float], steps: int | None = None, why: str = "") -> list[Trial]:
+        """Trials at ``factor × lr``; factor 1 is the control."""
+        arms = [self.applied if f == 1.0 else (*self.applied, scaled_lr(f, self.lr)) for f in factors]
+        trials = self.lab.run(arms, steps or self.steps, self.metric, why)
+        if steps is None or steps == self.steps:
+            self.trials.update(zip(factors, trials, strict=True))
+        return trials
+
+    def control(self) -> Trial:
+        return self.trials[1.0] if 1.0 in self.trials else self.at([1.0])[0]
+
+    def best(self) -> tuple[float, Trial]:
+        factor = min(self.trials, key=lambda f: (self.trials[f].score, abs(math.log(f))))
+        return factor, self.trials[factor]
+
+    def down(self) -> None:
+        """Smaller rates, farther down as long as nothing trains at all."""
+        self.at([1.0, *DOWN], why=f"does a smaller lr than {self.lr:.3g} train better?")
+        for factor in FARTHER_DOWN:
+            if self.best()[1].score < min(1.0, self._start()) - NEAR and self.best()[0] != min(self.trials):
+                break
+            if self.control().score < 0.5:
+                break
+            self.at([factor])
+
+    def up(self) -> None:
+        """Larger rates, farther up as long as the largest is the best."""
+        self.at([1.0, *UP], why=f"does a larger lr than {self.lr:.3g} train better?")
+        for factor in FARTHER_UP:
+            if self.best()[0] != max(self.trials):
+                break
+            self.at([factor])
+
+    def centre(self) -> None:
+        """The rate whose first update has the usual size."""
+        factor = centre_factor(self.control().recording or self.lab.observed)
+        if factor is not None and all(abs(math.log10(factor / f)) > 0.25 for f in self.trials):
+            self.at([factor])
+
+    def _start(self) -> float:
+        scale = self.lab.scale(self.metric, self.steps)
+        start = initial(self.lab.observed.column("loss")) if self.metric == "loss" else math.nan
+        return scale.bounded(start) if scale is not None and math.isfinite(start) else 1.0
+
+    def answer(self, long_steps: int) -> LrAnswer:
+        """The best rate so far against the control, over a longer run, with its neighbours."""
+        factor, _ = self.best()
+        if factor == 1.0:
+            return LrAnswer(1.0, self.control(), self.control())
+        near = [factor / HALF_DECADE, factor, factor * HALF_DECADE]
+        factors = [1.0, *(f for f in near if abs(math.log10(f)) > 0.1)]
+        trials = dict(zip(factors, self.at(factors, long_steps, "which lr is best over a longer run?"), strict=True))
+        control = trials.pop(1.0)
+        chosen = min(trials, key=lambda f: trials[f].score)
+        good = [f for f, t in trials.items() if t.score <= trials[chosen].score + NEAR]
+        return LrAnswer(chosen, control, trials[chosen], min(good), max(good))

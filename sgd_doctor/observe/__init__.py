@@ -1,0 +1,1 @@
+"""Watching one run: torch hooks in, a Recording out."""

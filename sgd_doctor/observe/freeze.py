@@ -1,0 +1,124 @@
+"""The observer's state as a Recording."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from sgd_doctor.observe.observer import Observer
+from sgd_doctor.recording import Facts, Operation, Recording, TaskFacts
+from sgd_doctor.version import __version__
+
+MAX_STORED_OPERATIONS = 1500
+
+
+def freeze(o: Observer, ended: str, **more: Any) -> Recording:
+    """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
+    names, tables = o.steps.tables()
+    trace, trace_step, complete = _trace(o)
+    root = max(o.roots.values(), key=lambda m: sum(p.numel() for p in m.parameters()), default=None)
+    facts = Facts(
+        ended=ended,
+        seconds=time.perf_counter() - o.started if o.anchored else 0.0,
+        own_seconds=o.steps.own_time,
+        steps=o.steps.count,
+        forwards=o.counts.forwards, backwards=o.counts.backwards, losses=o.counts.losses,
+        zero_grads=o.counts.zero_grads, evaluations=o.counts.evaluations, manual_steps=o.manual.moved,
+        grad_calls=o.counts.grad_calls, eval_mode_steps=o.counts.eval_mode_steps,
+        weights_moved=_weights_moved(o),
+        loss_sites=tuple(sorted(o.loss_sites, key=lambda s: -o.loss_sites[s])),
+        device=_device(o),
+        model=type(root).__name__ if root is not None else "",
+        model_parameters=sum(p.numel() for p in root.parameters()) if root is not None else 0,
+        roots=len(o.roots),
+        versions=versions(),
+        sites=o.sites.sites(),
+        optimizers=o.steps.facts(),
+        schedulers=tuple(s.freeze() for s in o.schedulers.values()),
+        parameters=names,
+        module_sites={n: o.module_sites[i] for i, n in o.module_names.items() if i in o.module_sites},
+        module_kinds={
+            o.module_names[id(m)]: type(m).__name__ for r in o.roots.values() for m in r.modules()
+            if id(m) in o.module_names
+        },
+        trace=trace, trace_step=trace_step, trace_complete=complete,
+        leaves=o.leaves,
+        features=o.features.freeze() if o.features is not None and o.features.batches else None,
+        task=_task(o),
+        held_out=o.held_out.freeze(),
+        nonfinite=o.nonfinite,
+        mode_layers=tuple(o.mode_layers),
+        interventions=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers),
+        not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
+        notes=tuple(o.notes),
+    )
+    facts = _with(facts, more)
+    return Recording(
+        facts=facts,
+        columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()},
+        tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
+        events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
+    )
+
+
+def _with(facts: Facts, more: dict[str, Any]) -> Facts:
+    return msgspec.structs.replace(facts, **more) if more else facts
+
+
+def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool]:
+    """The last complete trace; else what there is of the running one."""
+    for step, operations, complete in reversed(o.traces):
+        if operations and any(op.phase == "loss" or op.inputs for op in operations):
+            return _shortened(operations), step, complete
+    return _shortened(tuple(o.tracer.operations)), o.steps.count, False
+
+
+def _shortened(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """The last operations (the loss is at the end), with origins that still point at them."""
+    cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
+    if not cut:
+        return operations
+    return tuple(
+        msgspec.structs.replace(
+            op, inputs=tuple(msgspec.structs.replace(i, origin=max(-1, i.origin - cut)) for i in op.inputs)
+        )
+        for op in operations[cut:]
+    )
+
+
+def _task(o: Observer) -> TaskFacts | None:
+    if o.task_kind == "unknown":
+        return None
+    trivial, std = o.targets.trivial_loss(o.task_kind), o.targets.std()
+    return TaskFacts(
+        kind=o.task_kind, loss_name=o.task_loss, loss_site=o.task_site, classes=o.targets.classes,
+        trivial_loss=trivial if trivial is not None and math.isfinite(trivial) else None,
+        target_std=std if std is not None and math.isfinite(std) else None,
+    )
+
+
+def _weights_moved(o: Observer) -> bool:
+    if o.manual.moved:
+        return True
+    ratios = o.steps.columns["update_ratio"]
+    return any(r > 0 for r in ratios)
+
+
+def _device(o: Observer) -> str:
+    for root in o.roots.values():
+        for parameter in root.parameters():
+            return str(parameter.device.type)
+    return "cpu"
+
+
+def versions() -> dict[str, str]:
+    return {
+        "sgd-doctor": __version__, "torch": str(torch.__version__), "numpy": str(np.__version__),
+        "python": platform.python_version(), "platform": platform.system(),
+    }

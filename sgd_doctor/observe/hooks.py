@@ -1,0 +1,222 @@
+"""Where the observer is tied into torch: public global hooks first, patches only where there is no hook."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as modules
+from torch.optim import Optimizer
+from torch.optim import lr_scheduler as schedulers
+from torch.optim import optimizer as optimizers
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from sgd_doctor.observe.observer import Observer, SchedulerState
+from sgd_doctor.observe.patches import Patches
+
+MAX_METRICS = 512
+CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
+
+
+def install(observer: Observer) -> Patches:
+    """Start watching.  ``undo()`` on the result removes everything again."""
+    patches = Patches()
+    try:
+        _modules(observer, patches)
+        _optimizers(observer, patches)
+        _backward(observer, patches)
+        _schedulers(observer, patches)
+        _clipping(observer, patches)
+        _loaders(observer, patches)
+    except BaseException:
+        patches.undo()
+        raise
+    return patches
+
+
+def _modules(o: Observer, patches: Patches) -> None:
+    patches.hook(modules.register_module_forward_pre_hook(lambda m, args: o.forward_begins(m, args)))
+    patches.hook(modules.register_module_forward_hook(lambda m, args, out: o.forward_ends(m, out), always_call=True))
+
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+            o.module_sites[id(self)] = o.sites.here()
+            original(self, *args, **kwargs)
+
+        return __init__
+
+    patches.replace(nn.Module, "__init__", init)
+
+
+def _optimizers(o: Observer, patches: Patches) -> None:
+    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, a, k: o.step_begins(opt)))
+    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, a, k: o.step_ends(opt)))
+
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            if o.here():
+                o.steps.adopt(self, o.sites.here())
+
+        return __init__
+
+    def zero_grad(original: Callable[..., None]) -> Callable[..., None]:
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+            if o.finished or not o.here():
+                return original(self, *args, **kwargs)
+            site = o.event("zero_grad")
+            o.counts.zero_grads += 1
+            optimizer = self if isinstance(self, Optimizer) else None
+            if any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
+                return None
+            return original(self, *args, **kwargs)
+
+        return wrapper
+
+    patches.replace(Optimizer, "__init__", init)
+    patches.replace(Optimizer, "zero_grad", zero_grad)
+    patches.replace(nn.Module, "zero_grad", zero_grad)
+
+
+def _backward(o: Observer, patches: Patches) -> None:
+    def backward(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
+                return original(tensors, *args, **kwargs)
+            o.backward_begins(loss)
+            o.in_backward = True
+            try:
+                result = original(tensors, *args, **kwargs)
+            finally:
+                o.in_backward = False
+            o.backward_ends()
+            return result
+
+        return wrapper
+
+    def grad(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            loss = outputs if isinstance(outputs, Tensor) else next(iter(outputs), None)
+            if o.finished or o.in_backward or not o.here() or not _is_training_call(loss, inputs, kwargs):
+                return original(outputs, inputs, *args, **kwargs)
+            o.counts.grad_calls += 1
+            o.backward_begins(loss)
+            result = original(outputs, inputs, *args, **kwargs)
+            o.backward_ends()
+            return result
+
+        return wrapper
+
+    patches.replace(torch.autograd, "backward", backward)
+    patches.replace(torch.autograd, "grad", grad)
+
+
+def _is_training_call(loss: Any, inputs: Any, kwargs: dict[str, Any]) -> bool:
+    """``autograd.grad(loss, parameters)`` as a replacement of ``backward``, not a penalty's inner gradient."""
+    leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs) if isinstance(inputs, (list, tuple)) else []
+    return (
+        isinstance(loss, Tensor) and loss.numel() == 1 and not kwargs.get("create_graph", False)
+        and bool(leaves) and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad for t in leaves)
+    )
+
+
+def _schedulers(o: Observer, patches: Patches) -> None:
+    base = schedulers.LRScheduler
+
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+            o.constructing_scheduler += 1
+            try:
+                original(self, *args, **kwargs)
+            finally:
+                o.constructing_scheduler -= 1
+            if not o.constructing_scheduler:
+                o.schedulers[id(self)] = SchedulerState(
+                    type(self).__name__, o.sites.here(), getattr(self, "mode", None)
+                )
+
+        return __init__
+
+    def step(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if o.constructing_scheduler or o.scheduler_depth or o.finished or not o.here():
+                return original(self, *args, **kwargs)
+            site = _note_scheduler(o, self, args, kwargs)
+            if any(applier.skips_scheduler(self, site) for applier in o.appliers):
+                return None
+            o.scheduler_depth += 1
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                o.scheduler_depth -= 1
+
+        return wrapper
+
+    for _, kind in inspect.getmembers(schedulers, inspect.isclass):
+        if issubclass(kind, base) and "step" in vars(kind):
+            patches.replace(kind, "step", step)
+        if issubclass(kind, base) and "__init__" in vars(kind):
+            patches.replace(kind, "__init__", init)
+
+
+def _note_scheduler(o: Observer, scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    site = o.event("scheduler")
+    state = o.schedulers.setdefault(id(scheduler), SchedulerState(type(scheduler).__name__, site))
+    state.steps += 1
+    state.step_site = site
+    if o.steps.count == 0:
+        state.before_first_step += 1
+    metric = kwargs.get("metrics", args[0] if args else None)
+    if state.kind == "ReduceLROnPlateau" and metric is not None and len(state.metrics) < MAX_METRICS:
+        try:
+            state.metrics.append(float(metric))
+            state.metric_steps.append(o.steps.count)
+        except (TypeError, ValueError):
+            o.fail("a scheduler's metric is no number")
+    return site
+
+
+def _clipping(o: Observer, patches: Patches) -> None:
+    def clip(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if not o.finished and o.here():
+                o.event("clip")
+            return original(*args, **kwargs)
+
+        return wrapper
+
+    home = importlib.import_module("torch.nn.utils.clip_grad")
+    for name in CLIPS:
+        for owner in (home, torch.nn.utils):
+            if hasattr(owner, name):
+                patches.replace(owner, name, clip)
+
+
+def _loaders(o: Observer, patches: Patches) -> None:
+    def iterate(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(self: DataLoader[Any]) -> Any:
+            # Workers belong to the process that started them, so a replay has to begin before they do.
+            if self.num_workers > 0 and os.getpid() == o.pid and not o.finished:
+                o.anchor()
+            return original(self)
+
+        return wrapper
+
+    def following(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(self: Any) -> Any:
+            batch = original(self)
+            if not o.finished and o.here():
+                o.event("data")
+            return batch
+
+        return wrapper
+
+    patches.replace(DataLoader, "__iter__", iterate)
+    patches.replace(_BaseDataLoaderIter, "__next__", following)

@@ -1,0 +1,98 @@
+"""Which line of the user's source called."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Site
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARIES = tuple(
+    {
+        os.path.abspath(path) + os.sep
+        for name, path in sysconfig.get_paths().items()
+        if name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+)
+_SKIP, _LIBRARY, _USER = 0, 1, 2
+
+
+class SiteTable:
+    """Numbers the places of the user's code from which something was called."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._places: list[tuple[str, int, str]] = []
+        self._kinds: dict[CodeType, int] = {}
+
+    def here(self) -> int:
+        """Number of the innermost line of the user's own code on the stack (-1: none).
+
+        Lines of installed libraries are passed over, so that a finding points at the user's line
+        also where a framework drives the loop.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        library = None
+        while frame is not None:
+            kind = self._kind(frame.f_code)
+            if kind == _USER:
+                return self.number(frame)
+            if kind == _LIBRARY and library is None:
+                library = frame
+            frame = frame.f_back
+        return self.number(library) if library is not None else -1
+
+    def stack(self, depth: int = 4) -> tuple[int, ...]:
+        """The innermost ``depth`` lines of the user's code on the stack."""
+        frame: FrameType | None = sys._getframe(1)
+        found: list[int] = []
+        while frame is not None and len(found) < depth:
+            if self._kind(frame.f_code) == _USER:
+                found.append(self.number(frame))
+            frame = frame.f_back
+        return tuple(found)
+
+    def number(self, frame: FrameType) -> int:
+        return self.place(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name)
+
+    def place(self, path: str, line: int, function: str) -> int:
+        """The number of a line, given by hand (a traceback entry)."""
+        found = self._numbers.get((path, line))
+        if found is None:
+            found = self._numbers[path, line] = len(self._places)
+            self._places.append((path, line, function))
+        return found
+
+    def is_user(self, code: CodeType) -> bool:
+        return self._kind(code) == _USER
+
+    def _kind(self, code: CodeType) -> int:
+        kind = self._kinds.get(code)
+        if kind is None:
+            kind = self._kinds[code] = _kind_of(code.co_filename)
+        return kind
+
+    def sites(self) -> tuple[Site, ...]:
+        """All places so far, with their text."""
+        from sgd_doctor.recording import Site  # imports numpy, which the user's script has to be first to do
+
+        return tuple(
+            Site(path=path, line=line, function=function, code=linecache.getline(path, line).strip())
+            for path, line, function in self._places
+        )
+
+
+def _kind_of(filename: str) -> int:
+    if filename.startswith(("<frozen", "<__array_function__")) or filename.startswith(_OWN):
+        return _SKIP
+    if f"{os.sep}site-packages{os.sep}torch{os.sep}" in filename:
+        return _SKIP
+    if filename.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in filename:
+        return _LIBRARY
+    return _USER

@@ -1,0 +1,105 @@
+"""Small measurements of tensors that never change them, consume no random numbers and build no graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SAMPLE = 1024
+"""Elements of each tensor by which its change in a step is judged."""
+MAX_ELEMENTS = 1 << 20
+"""Statistics of larger tensors are taken from an evenly spaced sample."""
+
+
+def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
+    """The tensors in nested lists, tuples, dicts and dataclass-like objects."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth <= 0:
+        return
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item, depth - 1)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item, depth - 1)
+    elif hasattr(value, "__dataclass_fields__"):
+        yield from tensors_in(list(vars(value).values()), depth - 1)
+
+
+def plain(tensor: Tensor) -> bool:
+    """Whether ordinary arithmetic on the values works: strided, real, on a real device."""
+    return tensor.layout is torch.strided and not tensor.is_quantized and tensor.device.type != "meta"
+
+
+def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
+    """A flat view (or copy) of at most about ``limit`` evenly spaced elements."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // limit)] if flat.numel() > limit else flat
+
+
+def sample_view(parameter: Tensor) -> Tensor:
+    """A strided view of about :data:`SAMPLE` elements that follows in-place changes."""
+    data = parameter.detach()
+    if not data.is_contiguous():
+        return data.reshape(-1)[:SAMPLE]
+    return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
+
+
+def foreach_norms(tensors: Sequence[Tensor]) -> list[float]:
+    """Euclidean norms in one transfer; sparse and unusual tensors one by one."""
+    if not tensors:
+        return []
+    with torch.no_grad():
+        if all(plain(t) and t.is_floating_point() for t in tensors) and len({t.device for t in tensors}) == 1:
+            stacked = torch.stack([n.to(torch.float32) for n in torch._foreach_norm(list(tensors))])
+            return [float(v) for v in stacked.tolist()]
+        return [_norm(t) for t in tensors]
+
+
+def _norm(tensor: Tensor) -> float:
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    if not plain(tensor) or tensor.numel() == 0:
+        return 0.0
+    return float(torch.linalg.vector_norm(tensor.detach().to(torch.complex64 if tensor.is_complex() else torch.float32)))
+
+
+def total(norms: Sequence[float]) -> float:
+    """The norm of the concatenation; NaN and infinity are kept."""
+    return math.sqrt(sum(v * v for v in norms)) if norms else 0.0
+
+
+def all_finite(tensor: Tensor) -> bool:
+    if not (tensor.is_floating_point() or tensor.is_complex()) or not plain(tensor) or tensor.numel() == 0:
+        return True
+    return bool(torch.isfinite(tensor.detach().sum()).item()) or bool(torch.isfinite(tensor.detach()).all().item())
+
+
+def class_dim(tensor: Tensor) -> int:
+    return 1 if tensor.dim() > 1 else 0
+
+
+def rows_are_probabilities(tensor: Tensor) -> bool:
+    """Whether values are non-negative and sum to 1 over the class dimension."""
+    if not tensor.is_floating_point() or tensor.dim() == 0 or tensor.shape[class_dim(tensor)] < 2:
+        return False
+    values = tensor.detach().float()
+    if values.numel() == 0 or not bool((values >= 0).all()):
+        return False
+    # 1e-2 leaves room for half precision; logits do not sum to one for every row.
+    return bool(((values.sum(class_dim(tensor)) - 1).abs() < 1e-2).all())
+
+
+def rows_are_log_probabilities(tensor: Tensor) -> bool:
+    """Whether ``exp`` of the values sums to 1 over the class dimension."""
+    if not tensor.is_floating_point() or tensor.dim() == 0 or tensor.shape[class_dim(tensor)] < 2:
+        return False
+    values = tensor.detach().float()
+    if values.numel() == 0 or not bool((values <= 1e-4).all()):
+        return False
+    return bool((values.logsumexp(class_dim(tensor)).abs() < 1e-2).all())

@@ -1,0 +1,230 @@
+"""The torch functions of a few chosen steps: who made the operands of the loss, and where.
+
+A ``TorchFunctionMode`` sees every call with its Python arguments.  It is pushed only for the
+steps that need it (it costs a third of a very small step) and only while no other mode is active,
+so that the user's own ``with`` blocks of modes are never popped out of order.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from sgd_doctor.observe.sites import SiteTable
+from sgd_doctor.observe.tensors import plain, rows_are_probabilities, thinned
+from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
+from sgd_doctor.recording import Operand, Operation
+
+MAX_OPERATIONS = 4000
+MAX_MEASURED = 96
+DISTINCT_LIMIT = 4096
+_GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
+_WEIGHT_FUNCTIONS = {
+    "linear", "matmul", "mm", "bmm", "addmm", "mv", "dot", "einsum", "conv1d", "conv2d", "conv3d", "__matmul__",
+    "__rmatmul__", "mul", "__mul__", "embedding", "bilinear",
+}
+
+
+def tensor_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """Tensors among the arguments, one level into lists and tuples, in order."""
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from (item for item in value if isinstance(item, Tensor))
+
+
+class Identities:
+    """A map from live tensors to values; a freed tensor's id is never mistaken for another's."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+
+    def put(self, tensor: Tensor, value: Any) -> None:
+        self._entries[id(tensor)] = (weakref.ref(tensor), value)
+
+    def get(self, tensor: Tensor, default: Any = None) -> Any:
+        entry = self._entries.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else default
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+class Tracer(TorchFunctionMode):
+    """Records operations of one step, notices where outputs meet targets, and applies treatments."""
+
+    def __init__(self, sites: SiteTable, module_path: Callable[[], str | None], fail: Callable[[str], None]) -> None:
+        super().__init__()
+        self.sites = sites
+        self.module_path = module_path
+        self.fail = fail
+        self.recording = False
+        self.in_forward = False
+        self.operations: list[Operation] = []
+        self.made: Identities = Identities()
+        self.derived: Identities = Identities()
+        self.measured = 0
+        self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
+        self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
+        self.rewrites: list[Callable[..., Any]] = []
+        self._on = False
+
+    # -- switching
+
+    def switch(self, on: bool) -> None:
+        """Push or pop the mode, where that is safe."""
+        if on and not self._on and torch._C._len_torch_function_stack() == 0:
+            self.__enter__()
+            self._on = True
+        elif not on and self._on:
+            depth = torch._C._len_torch_function_stack()
+            if depth and torch._C._get_function_stack_at(depth - 1) is self:
+                self.__exit__(None, None, None)
+                self._on = False
+
+    @property
+    def on(self) -> bool:
+        return self._on
+
+    def begin(self) -> None:
+        """Start a new trace."""
+        self.operations = []
+        self.made.clear()
+        self.derived.clear()
+        self.measured = 0
+
+    def model_returned(self, outputs: Iterator[Tensor]) -> None:
+        for tensor in outputs:
+            self.derived.put(tensor, True)
+
+    # -- the mode
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
+            return func(*args, **kwargs)
+        if name == "__get__":
+            name = func.__self__.__name__
+        for rewrite in self.rewrites:
+            changed = rewrite(name, func, args, kwargs)
+            if changed is not None:
+                return changed[0]
+        result = func(*args, **kwargs)
+        if not torch.compiler.is_compiling():
+            try:
+                self._note(name, args, kwargs, result)
+            except Exception as error:  # watching must never end the user's run
+                self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
+        return result
+
+    def _note(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        outputs = [result] if isinstance(result, Tensor) else [
+            t for t in result if isinstance(t, Tensor)
+        ] if isinstance(result, (list, tuple)) else []
+        inputs = list(tensor_arguments(args, kwargs))
+        if not inputs:
+            return
+        derived = [self.is_derived(t) for t in inputs]
+        if any(derived) and not self.in_forward and name != "detach":
+            for output in outputs:
+                self.derived.put(output, True)
+            self._look_for_pair(name, inputs, derived)
+        if self.on_weights is not None and name in _WEIGHT_FUNCTIONS and len(inputs) > 1:
+            self._look_for_weights(name, inputs)
+        if not any(derived) and name not in LOSS_FUNCTIONS:
+            return  # data handling before the model: nothing to be learned from it
+        if self.recording and outputs and len(self.operations) < MAX_OPERATIONS:
+            self._record(name, args, kwargs, inputs, derived, outputs)
+
+    def is_derived(self, tensor: Tensor) -> bool:
+        return tensor.requires_grad or bool(self.derived.get(tensor))
+
+    def _look_for_pair(self, name: str, inputs: list[Tensor], derived: list[bool]) -> None:
+        if self.on_pair is None or len(inputs) < 2:
+            return
+        output = inputs[derived.index(True)]
+        for tensor, is_derived in zip(inputs, derived, strict=True):
+            if is_derived or isinstance(tensor, torch.nn.Parameter) or tensor.dim() == 0:
+                continue
+            if output.dim() and tensor.shape[0] == output.shape[0]:
+                self.on_pair(output, tensor, name, self.sites.here())
+                return
+
+    def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
+        """The first function in which data meet a weight: what a functional model normalises or not."""
+        weights = [t.requires_grad and t.is_leaf for t in inputs]
+        if any(weights) and not all(weights) and self.on_weights is not None:
+            index = weights.index(False)
+            if not inputs[index].requires_grad and inputs[index].dim() >= 1 and inputs[index].numel() > 1:
+                self.on_weights(name, inputs[index], index, self.sites.here())
+
+    # -- recording
+
+    def _record(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        inputs: list[Tensor], derived: list[bool], outputs: list[Tensor],
+    ) -> None:
+        close = (not self.in_forward or name in LOSS_FUNCTIONS) and self.measured < MAX_MEASURED
+        self.measured += close
+        operands = tuple(
+            self._operand(tensor, is_derived, close)
+            for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
+        )
+        self.operations.append(
+            Operation(
+                name=name,
+                site=self.sites.here(),
+                module=self.module_path(),
+                inputs=operands,
+                shape=tuple(outputs[0].shape),
+                dim=_dim(args, kwargs),
+                phase="forward" if self.in_forward else "loss",
+            )
+        )
+        for output in outputs:
+            self.made.put(output, len(self.operations) - 1)
+
+    def _operand(self, tensor: Tensor, derived: bool, measure: bool) -> Operand:
+        base = Operand(
+            shape=tuple(tensor.shape),
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            derived=derived,
+            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
+            origin=self.made.get(tensor, -1),
+        )
+        if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
+            return base
+        return _measured(base, tensor)
+
+
+def _dim(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    value = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@torch.no_grad()
+def _measured(base: Operand, tensor: Tensor) -> Operand:
+    values = thinned(tensor)
+    reals = values.float()
+    low, high = (float(v) for v in reals.aminmax())
+    small = values.numel() <= DISTINCT_LIMIT
+    return Operand(
+        shape=base.shape, dtype=base.dtype, derived=base.derived, parameter=base.parameter, origin=base.origin,
+        minimum=_number(low), maximum=_number(high), mean=_number(float(reals.mean())),
+        std=_number(float(reals.std(unbiased=False))),
+        row_sums_to_one=tensor.numel() == values.numel() and rows_are_probabilities(tensor),
+        distinct=int(values.unique().numel()) if small else None,
+    )
+
+
+def _number(value: float) -> float | None:
+    return value if value - value == 0 else None

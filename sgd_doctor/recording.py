@@ -1,0 +1,353 @@
+"""The Recording: everything that one run left, as plain values (no torch, no pickle).
+
+Saved as one ``.npz`` archive: the numeric columns as arrays and the rest as JSON text in the
+member ``facts``.  Loading never executes anything: ``allow_pickle`` is off.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sgd_doctor.errors import UsageError
+from sgd_doctor.findings import Location
+
+FORMAT_VERSION = 1
+Array = npt.NDArray[np.float64]
+
+EVENTS = ("data", "forward", "loss", "backward", "zero_grad", "clip", "step", "scheduler", "evaluate")
+"""Kinds of event, in the order of their number in :attr:`Recording.events`."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A line of the user's source from which something was called."""
+
+    path: str
+    line: int
+    function: str
+    code: str = ""
+
+    def location(self) -> Location:
+        return Location(path=self.path, line=self.line, end_line=self.line, code=self.code)
+
+
+class OptimizerFacts(msgspec.Struct, frozen=True):
+    """One optimizer as it was built.  ``site`` indexes :attr:`Facts.sites` (-1: unknown)."""
+
+    kind: str
+    site: int
+    created_at_step: int
+    parameters: int
+    """Number of scalar parameters it holds."""
+    groups: tuple[dict[str, float | bool | None], ...]
+    """Hyperparameters of each group when first seen: lr, momentum, weight_decay, dampening, nesterov."""
+    steps: int = 0
+    names: tuple[str, ...] = ()
+
+
+class SchedulerFacts(msgspec.Struct, frozen=True):
+    """One learning-rate scheduler and how it was used."""
+
+    kind: str
+    site: int
+    steps: int
+    """Calls of ``step()``, the one in the constructor not counted."""
+    step_site: int = -1
+    mode: str | None = None
+    """``min`` or ``max`` of ReduceLROnPlateau."""
+    metrics: tuple[float, ...] = ()
+    """Values passed to ``step(metric)``, the first 512."""
+    metric_steps: tuple[int, ...] = ()
+    before_first_step: int = 0
+    """Calls of ``step()`` before the first optimizer step."""
+
+
+class Operand(msgspec.Struct, frozen=True):
+    """A tensor that an operation read.  ``origin``: index of the operation that made it, or -1."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    derived: bool
+    """Whether it depends on an output of the model (or on a parameter that requires a gradient)."""
+    parameter: bool
+    origin: int = -1
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    row_sums_to_one: bool = False
+    """Non-negative and summing to 1 over the class dimension (1, or the last for a vector)."""
+    distinct: int | None = None
+    """Number of distinct values, where it was counted."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One call of a torch function during a traced step."""
+
+    name: str
+    site: int
+    module: str | None
+    inputs: tuple[Operand, ...]
+    shape: tuple[int, ...]
+    """Shape of the (first) result."""
+    dim: int | None = None
+    phase: str = "forward"
+    """forward or loss (after the model returned)"""
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """A leaf tensor that the loss depends on."""
+
+    name: str
+    shape: tuple[int, ...]
+    in_optimizer: bool
+    in_module: bool
+
+
+class Crash(msgspec.Struct, frozen=True):
+    """An exception that ended the script."""
+
+    kind: str
+    message: str
+    site: int
+    traceback: str
+    step: int
+    locals: dict[str, str] = {}
+    """A few facts at the raising frame, for example the number of classes."""
+
+
+class NonFinite(msgspec.Struct, frozen=True):
+    """The first value that was not finite."""
+
+    step: int
+    where: str
+    """input, target, output, loss, gradient or weight"""
+    name: str
+    """Module, parameter or loss that carries it."""
+    site: int = -1
+    inputs_finite: bool = True
+
+
+class Features(msgspec.Struct, frozen=True):
+    """Statistics of what reaches the first weight layer, by feature (last dimension, or channel)."""
+
+    source: str
+    layer: str
+    """Class of that layer, for example Linear, Conv2d, BatchNorm1d, Embedding."""
+    batches: int
+    count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    minimum: tuple[float, ...]
+    maximum: tuple[float, ...]
+    integer: bool = False
+    distinct: int | None = None
+    """Number of distinct values over the first batch, counted up to 16."""
+    site: int = -1
+    """Where the model was called."""
+    function: str = ""
+    """Name of the torch function, where the layer is no module."""
+    function_site: int = -1
+    operand: int = 0
+    input_is_data: bool = True
+    """Whether the values come from the data and not from an earlier layer."""
+    next_layer: str = ""
+    """Class of the module that reads the layer's output."""
+
+
+class TaskFacts(msgspec.Struct, frozen=True):
+    """What the model is trained to predict, from its outputs and the targets they meet."""
+
+    kind: str
+    """class, binary, real or unknown"""
+    loss_name: str
+    loss_site: int
+    classes: int = 0
+    trivial_loss: float | None = None
+    """Loss of the best constant predictor (entropy of the labels, or variance of the targets)."""
+    target_std: float | None = None
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """Evaluation passes of one call site: what the model scores on data it is not being trained on."""
+
+    site: int
+    steps: tuple[int, ...]
+    loss: tuple[float | None, ...]
+    accuracy: tuple[float | None, ...]
+    samples: int
+    training_mode: bool = False
+    mode_flags_matter: bool = False
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of a run that is not a column of numbers."""
+
+    format: int = FORMAT_VERSION
+    kind: str = "script"
+    path: str | None = None
+    argv: tuple[str, ...] = ()
+    ended: str = "finished"
+    exit_code: int | None = None
+    seconds: float = 0.0
+    """Wall time from the first training step to the end."""
+    own_seconds: float = 0.0
+    """Time of ``seconds`` spent in recording."""
+    steps: int = 0
+    forwards: int = 0
+    backwards: int = 0
+    losses: int = 0
+    """Loss-function calls with gradients on."""
+    zero_grads: int = 0
+    evaluations: int = 0
+    manual_steps: int = 0
+    grad_calls: int = 0
+    """Calls of ``torch.autograd.grad``."""
+    weights_moved: bool = False
+    loss_sites: tuple[int, ...] = ()
+    device: str = "cpu"
+    model: str = ""
+    model_parameters: int = 0
+    roots: int = 0
+    """Distinct top-level modules that were called with gradients on."""
+    versions: dict[str, str] = {}
+    sites: tuple[Site, ...] = ()
+    optimizers: tuple[OptimizerFacts, ...] = ()
+    schedulers: tuple[SchedulerFacts, ...] = ()
+    parameters: tuple[str, ...] = ()
+    module_sites: dict[str, int] = {}
+    module_kinds: dict[str, str] = {}
+    trace: tuple[Operation, ...] = ()
+    trace_step: int = -1
+    trace_complete: bool = False
+    leaves: tuple[Leaf, ...] = ()
+    features: Features | None = None
+    task: TaskFacts | None = None
+    held_out: tuple[HeldOut, ...] = ()
+    nonfinite: NonFinite | None = None
+    crash: Crash | None = None
+    eval_mode_steps: int = 0
+    mode_layers: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
+    not_applied: tuple[str, ...] = ()
+    """Interventions of this run that found nothing to act on."""
+    notes: tuple[str, ...] = ()
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one run left.
+
+    Attributes:
+        facts: everything that is not a column.
+        columns: by optimizer step, each of shape ``(steps,)``: ``loss``, ``task_loss``,
+            ``accuracy``, ``grad_norm``, ``weight_norm``, ``update_ratio``, ``lr``, ``momentum``,
+            ``weight_decay``, ``decay_ratio``, ``stale``, ``empty_grads``, ``backwards``,
+            ``optimizer``, ``seconds``.  NaN where a value was not measured.
+        tables: by sampled step and parameter, each of shape ``(sampled, parameters)``:
+            ``grad_norm``, ``update_ratio``; ``sampled_steps`` of shape ``(sampled,)``.
+        events: ``int64`` of shape ``(events, 3)``: step, number of the kind in :data:`EVENTS`, site.
+    """
+
+    facts: Facts
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    tables: Mapping[str, Array] = field(default_factory=dict)
+    events: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+
+    @property
+    def steps(self) -> int:
+        return self.facts.steps
+
+    def column(self, name: str) -> Array:
+        """The column ``name`` of shape ``(steps,)``, empty where it was not recorded."""
+        found = self.columns.get(name)
+        return found if found is not None else np.zeros(0)
+
+    def site(self, index: int) -> Site | None:
+        """The site of that number, or None."""
+        return self.facts.sites[index] if 0 <= index < len(self.facts.sites) else None
+
+    def location(self, index: int) -> Location | None:
+        site = self.site(index)
+        return site.location() if site is not None else None
+
+    def event_sites(self, kind: str) -> list[int]:
+        """Sites of the events of ``kind``, the most frequent first."""
+        number = EVENTS.index(kind)
+        chosen = self.events[self.events[:, 1] == number, 2]
+        values, counts = np.unique(chosen[chosen >= 0], return_counts=True)
+        return [int(values[i]) for i in np.argsort(-counts, kind="stable")]
+
+    def save(self, path: Path) -> None:
+        """Write the recording, whole or not at all."""
+        buffer = io.BytesIO()
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "facts": np.frombuffer(msgspec.json.encode(self.facts), dtype=np.uint8),
+            "events": self.events,
+        }
+        arrays.update({f"column.{name}": values for name, values in self.columns.items()})
+        arrays.update({f"table.{name}": values for name, values in self.tables.items()})
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy types **kwds as bool
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+        temporary.write_bytes(buffer.getvalue())
+        os.replace(temporary, path)
+
+
+MAX_MEMBER_BYTES = 1 << 30
+"""A member that unpacks to more than this is refused: a recording stays far below 100 MB."""
+
+
+def load(path: Path) -> Recording:
+    """Read a saved recording.
+
+    Raises:
+        UsageError: the file cannot be read or is no recording of this format.
+    """
+    try:
+        return _load(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UsageError(f"{path} is not a recording of sgd-doctor: {error}") from error
+    except (zipfile.LargeZipFile, RuntimeError, SyntaxError, TypeError) as error:
+        raise UsageError(f"{path} is not a recording of sgd-doctor: {error}") from error
+    except Exception as error:  # zlib.error and friends share no base class
+        raise UsageError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _load(path: Path) -> Recording:
+    with zipfile.ZipFile(path) as archive:
+        if any(item.file_size > MAX_MEMBER_BYTES for item in archive.infolist()):
+            raise ValueError("a member is too large")
+    with np.load(path, allow_pickle=False) as archive:
+        facts = msgspec.json.decode(archive["facts"].tobytes(), type=Facts)
+        if facts.format != FORMAT_VERSION:
+            raise ValueError(f"format {facts.format}, this sgd-doctor reads format {FORMAT_VERSION}")
+        columns = _members(archive, "column.", 1)
+        tables = {k: v for k, v in _members(archive, "table.", None).items() if v.ndim in (1, 2)}
+        events = np.asarray(archive["events"], dtype=np.int64)
+    if events.ndim != 2 or events.shape[1] != 3:
+        raise ValueError("events have the wrong shape")
+    if any(len(values) != facts.steps for values in columns.values()):
+        raise ValueError("columns and steps differ")
+    return Recording(facts=facts, columns=columns, tables=tables, events=events)
+
+
+def _members(archive: Mapping[str, npt.NDArray[np.generic]], prefix: str, ndim: int | None) -> dict[str, Array]:
+    found = {}
+    for name in archive:
+        if name.startswith(prefix):
+            values = np.asarray(archive[name], dtype=np.float64)
+            if ndim is not None and values.ndim != ndim:
+                raise ValueError(f"{name} has the wrong shape")
+            found[name.removeprefix(prefix)] = values
+    return found

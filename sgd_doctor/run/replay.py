@@ -1,0 +1,210 @@
+"""Replays: the process is forked at the first training step, and each fork goes on with the user's own loop.
+
+Costs a few milliseconds a probe instead of the script's imports and data loading.  What a fork
+needs to be faithful: Python's ``random`` state (CPython reseeds it in every child), one thread
+(OpenMP's pool does not survive), private file offsets, no output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+
+from sgd_doctor.interventions import appliers
+from sgd_doctor.observe.observer import Limits, Observer
+from sgd_doctor.run import shield
+from sgd_doctor.run.spec import Command, Note, line
+
+if TYPE_CHECKING:
+    from sgd_doctor.run.watching import Run
+
+
+
+def unsafe() -> str:
+    """Why the process cannot be forked here; empty where it can."""
+    if not hasattr(os, "fork"):
+        return "this platform cannot fork"
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return "CUDA is in use"
+    if getattr(torch, "mps", None) is not None and torch.backends.mps.is_available():
+        return "Metal (mps) cannot be forked"
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return "torch.distributed is in use"
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    if others:
+        return f"another thread is running ({others[0].name})"
+    return ""
+
+
+def start_server(run: Run, observer: Observer, control_fd: int) -> None:
+    """At the anchor: fork off the server.  Returns in the watched process, and in each probe."""
+    why = unsafe()
+    if why:
+        run.note(Note("anchor", fork=False, why=why))
+        os.close(control_fd)
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    state = random.getstate()
+    pid = os.fork()
+    if pid:
+        run.note(Note("anchor", fork=True))
+        os.close(control_fd)
+        return
+    random.setstate(state)
+    run.notes_fd = -1
+    silence()
+    command = Server(socket.socket(fileno=control_fd)).serve()
+    become_probe(run, observer, command)
+
+
+class Server:
+    """Waits for commands and forks one probe for each; it runs nothing of the user's itself."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.buffer = b""
+        self.living: dict[int, tuple[int, int, float]] = {}
+        """By pipe: number of the probe, its process, its deadline."""
+
+    def serve(self) -> Command:
+        """Returns only in a probe, with the command that it is to carry out."""
+        self.send(Note("ready"))
+        while True:
+            timeout = 0.2 if self.living else None
+            ready, _, _ = select.select([self.control, *self.living], [], [], timeout)
+            for source in ready:
+                if source is not self.control:
+                    self.reap(source)
+            self.end_late()
+            if self.control in ready:
+                for command in self.receive():
+                    if self.spawn(command):
+                        return command
+
+    def send(self, note: Note) -> None:
+        try:
+            self.control.sendall(line(note))
+        except OSError:
+            os._exit(0)
+
+    def receive(self) -> list[Command]:
+        data = self.control.recv(1 << 16)
+        if not data:
+            for _, pid, _ in self.living.values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        return [msgspec.json.decode(text, type=Command) for text in lines]
+
+    def spawn(self, command: Command) -> bool:
+        """Fork a probe.  True in the probe."""
+        state = random.getstate()
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            random.setstate(state)
+            os.close(reader)
+            self.control.close()
+            for pipe in self.living:
+                os.close(pipe)
+            return True
+        os.close(writer)
+        self.living[reader] = (command.probe, pid, time.monotonic() + command.run.hard_seconds)
+        return False
+
+    def reap(self, pipe: int) -> None:
+        number, pid, _ = self.living.pop(pipe)
+        os.close(pipe)
+        _, status = os.waitpid(pid, 0)
+        self.send(Note("done", probe=number, status=os.waitstatus_to_exitcode(status)))
+
+    def end_late(self) -> None:
+        for _, pid, deadline in self.living.values():
+            if time.monotonic() > deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def silence() -> None:
+    """Standard streams to nowhere: a replay prints nothing and waits for no input."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def become_probe(run: Run, observer: Observer, command: Command) -> None:
+    """Turn this fork into a treated run; it goes on with the user's loop when this returns."""
+    torch.set_num_threads(1)
+    if run.shielded:
+        isolate(run)
+    private_offsets()
+    loaders_without_workers()
+    spec = command.run
+    run.spec, run.saved, run.replayed, run.pid = spec, False, True, os.getpid()
+    run._snapshot = time.monotonic()
+    observer.pid, observer.thread = os.getpid(), threading.get_ident()
+    observer.limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
+    observer.on_anchor = None
+    observer.restart_clock()
+    observer.treat(appliers(spec.interventions), spec.measure_task)
+
+
+def isolate(run: Run) -> None:
+    """A shield of its own: what this replay writes is not what another one reads."""
+    place = Path(run.spec.output).with_suffix(".scratch")
+    place.mkdir(exist_ok=True)
+    try:
+        shield.activate(place, keep=(place.parent,), force="overlay")
+    except OSError:
+        run.extra_notes.append("replays share the files that they write")
+
+
+def private_offsets() -> None:
+    """Open regular files anew, so that reading in one replay does not move the others' position."""
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        number = int(name)
+        if number < 3:
+            continue
+        with contextlib.suppress(OSError):
+            path = os.readlink(f"/proc/self/fd/{number}")
+            flags = fcntl.fcntl(number, fcntl.F_GETFL)
+            if not path.startswith("/") or not os.path.isfile(path) or flags & os.O_ACCMODE != os.O_RDONLY:
+                continue
+            position = os.lseek(number, 0, os.SEEK_CUR)
+            fresh = os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC | os.O_EXCL))
+            os.lseek(fresh, position, os.SEEK_SET)
+            os.dup2(fresh, number)
+            os.close(fresh)
+
+
+def loaders_without_workers() -> None:
+    """Loader workers belong to the process that started them: a replay loads in its own process."""
+    from torch.utils.data import dataloader
+
+    def single(self: Any) -> Any:
+        workers, timeout, factor = self.num_workers, self.timeout, self.prefetch_factor
+        self.num_workers, self.timeout, self.prefetch_factor = 0, 0, None
+        try:
+            return dataloader._SingleProcessDataLoaderIter(self)
+        finally:
+            self.num_workers, self.timeout, self.prefetch_factor = workers, timeout, factor
+
+    dataloader.DataLoader._get_iterator = single  # type: ignore[method-assign]
+

@@ -1,0 +1,64 @@
+"""What the parent tells a child to run, and what the child tells back: plain values, no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sgd_doctor.findings import Intervention
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: how long, treated how, and where its recording goes."""
+
+    output: str
+    max_steps: int
+    min_steps: int = 50
+    soft_seconds: float = 8.0
+    overhead: float = 0.05
+    interventions: tuple[Intervention, ...] = ()
+    measure_task: bool = False
+    hard_seconds: float = 60.0
+    """A replay that takes longer is ended from outside."""
+
+
+class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that runs the user's target from its first line."""
+
+    kind: str
+    target: str
+    argv: tuple[str, ...] = ()
+    run: RunSpec
+    scratch: str
+    results: str
+    shield: bool = True
+    seed: int | None = None
+    control_fd: int = -1
+    """Socket on which a fork server answers; -1: none is wanted."""
+    notes_fd: int = -1
+    patches: dict[str, str] = {}
+    """Other text for some of the user's files, in this run only."""
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line from a child to the parent.  ``at``: anchor, step, saved, ready, done."""
+
+    at: str
+    step: int = 0
+    loss: float | None = None
+    fork: bool = False
+    why: str = ""
+    probe: int = -1
+    status: int = 0
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One line from the parent to the fork server."""
+
+    probe: int
+    run: RunSpec
+
+
+def line(value: Any) -> bytes:
+    return msgspec.json.encode(value) + b"\n"

@@ -1,0 +1,232 @@
+"""The target's own process: torch is tied to an observer as soon as the script imports it.
+
+Neither numpy nor torch is imported before the script does: it may still set their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from sgd_doctor.observe.sites import SiteTable
+from sgd_doctor.run.importing import after_import
+from sgd_doctor.run.script import PROGRAMS, own_frames_removed, script
+from sgd_doctor.run.spec import ChildSpec, Note, RunSpec, line
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.recording import Crash, Recording
+
+SNAPSHOT_SECONDS = 3.0
+"""A run that is killed loses no more than this."""
+PROGRESS_SECONDS = 0.25
+
+
+class Run:
+    """The run of this process: knows where its recording goes and how to end."""
+
+    def __init__(self, kind: str, target: str | None, argv: tuple[str, ...], spec: RunSpec, notes_fd: int) -> None:
+        self.kind, self.target, self.argv = kind, target, argv
+        self.spec, self.notes_fd = spec, notes_fd
+        self.observer: Observer | None = None
+        self.extra_notes: list[str] = []
+        self.early_sites = SiteTable()
+        self.crash: Crash | None = None
+        self.pid = os.getpid()
+        self.shielded = False
+        self.saved = self.replayed = False
+        self._snapshot = self._progress = time.monotonic()
+
+    def note(self, note: Note) -> None:
+        if self.notes_fd >= 0:
+            try:
+                os.write(self.notes_fd, line(note))
+            except OSError:
+                self.notes_fd = -1
+
+    def recording(self, ended: str, exit_code: int | None = None) -> Recording:
+        more: dict[str, Any] = {"kind": self.kind, "path": self.target, "argv": self.argv, "exit_code": exit_code}
+        from sgd_doctor.recording import Facts, Recording
+
+        more["crash"] = self.crash
+        if self.observer is None:
+            facts = Facts(ended=ended, notes=tuple(self.extra_notes), sites=self.early_sites.sites(), **more)
+            return Recording(facts=facts)
+        from sgd_doctor.observe.freeze import freeze
+
+        frozen = freeze(self.observer, ended, **more)
+        notes = (*frozen.facts.notes, *self.extra_notes)
+        return Recording(
+            msgspec.structs.replace(frozen.facts, notes=notes), frozen.columns, frozen.tables, frozen.events
+        )
+
+    def save(self, recording: Recording) -> None:
+        if not self.saved and os.getpid() == self.pid:
+            self.saved = True
+            recording.save(Path(self.spec.output))
+            self.note(Note("saved"))
+
+    def tick(self, observer: Observer) -> None:
+        """After every step: show progress, and keep a snapshot for the case that this process is killed."""
+        now = time.monotonic()
+        if now - self._progress > PROGRESS_SECONDS:
+            self._progress = now
+            losses = observer.steps.columns["loss"]
+            last = losses[-1] if losses and losses[-1] - losses[-1] == 0 else None
+            self.note(Note("step", step=observer.steps.count, loss=last))
+        if now - self._snapshot > SNAPSHOT_SECONDS:
+            self.recording("killed").save(Path(self.spec.output))
+            self._snapshot = time.monotonic()
+
+    def limit(self, observer: Observer, why: str) -> NoReturn:
+        """The run has lasted long enough.  The script is not asked: it may catch everything."""
+        self.save(self.recording(why))
+        leave(0)
+
+
+def leave(status: int) -> NoReturn:
+    """End this process now, with what was printed so far on its way."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+    os._exit(status)
+
+
+def watch(run: Run, control_fd: int) -> None:
+    """Tie the observer into torch, which has just been imported."""
+    from sgd_doctor.interventions import appliers
+    from sgd_doctor.observe.hooks import install
+    from sgd_doctor.observe.observer import Limits, Observer
+    from sgd_doctor.run.replay import start_server
+
+    spec = run.spec
+    limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
+
+    def anchor(observer: Observer) -> None:
+        if control_fd >= 0:
+            start_server(run, observer, control_fd)
+        if observer.on_anchor is not None and spec.interventions:
+            observer.treat(appliers(spec.interventions), spec.measure_task)
+
+    run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
+    install(run.observer)
+
+
+def seed_everything(seed: int) -> None:
+    import random
+
+    import torch
+
+    random.seed(seed)
+    torch.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed)
+
+
+def run_target(spec: ChildSpec, notes: Sequence[str]) -> NoReturn:
+    """Watch the target of ``spec`` from its first line to its end."""
+    run = Run(spec.kind, spec.target, spec.argv, spec.run, spec.notes_fd)
+    run.extra_notes.extend(notes)
+    run.shielded = spec.shield
+
+    def torch_imported() -> None:
+        try:
+            watch(run, spec.control_fd)
+        except Exception as error:  # the script runs on unwatched, and the report says so
+            run.extra_notes.append(f"watching could not start: {type(error).__name__}: {error}")
+        if spec.seed is not None:
+            seed_everything(spec.seed)
+
+    after_import("torch", torch_imported)
+    execute(run, spec)
+
+
+def execute(run: Run, spec: ChildSpec) -> NoReturn:
+    """Run the target to its end, whatever that is."""
+    status = 0
+    try:
+        text = spec.patches.get(os.path.abspath(spec.target))
+        program = PROGRAMS[spec.kind](spec.target) if text is None else script(spec.target, text)
+        program.enter(spec.argv)
+        program.run()
+    except SystemExit as error:
+        status = _exit_status(error)
+        if status and (run.observer is None or not run.observer.steps.count):
+            keep_crash(run, error)
+    except BaseException as error:
+        status = 130 if isinstance(error, KeyboardInterrupt) else 1
+        error.__traceback__ = own_frames_removed(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
+        keep_crash(run, error)
+    finish(run, status)
+
+
+def finish(run: Run, status: int) -> NoReturn:
+    """The target came to its end: keep the recording and go the way it would have gone."""
+    run.save(run.recording("crashed" if run.crash is not None else "finished", status))
+    if run.observer is not None:
+        run.observer.finished = True
+        if run.replayed:
+            leave(status)
+    sys.exit(status)
+
+
+def _exit_status(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def keep_crash(run: Run, error: BaseException) -> None:
+    """Keep what ended the script, with the innermost line of the user's own code."""
+    from sgd_doctor.recording import Crash
+
+    sites = run.observer.sites if run.observer is not None else run.early_sites
+    site, names = _user_place(sites, error.__traceback__)
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    run.crash = Crash(
+        kind=type(error).__name__, message=str(error)[:2000], site=site, traceback=text[-8000:],
+        step=run.observer.steps.count if run.observer is not None else 0, locals=names,
+    )
+
+
+def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dict[str, str]]:
+    site, names = -1, {}
+    while trace is not None:
+        frame = trace.tb_frame
+        if sites.is_user(frame.f_code) or site < 0:
+            site = sites.place(frame.f_code.co_filename, trace.tb_lineno, frame.f_code.co_name)
+            names = _describe(dict(frame.f_locals))
+        trace = trace.tb_next
+    return site, names
+
+
+def _describe(values: dict[str, Any]) -> dict[str, str]:
+    """Shapes, types and ranges of the tensors at the raising line; no other values leave the process."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        shape = getattr(value, "shape", None)
+        if shape is None or not hasattr(value, "dtype") or len(found) >= 12:
+            continue
+        text = f"{type(value).__name__}{tuple(shape)} {value.dtype}"
+        try:
+            if hasattr(value, "numel") and 0 < value.numel() <= 1 << 20:
+                text += f" in [{float(value.min()):.4g}, {float(value.max()):.4g}]"
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+            pass
+        found[name] = text
+    return found

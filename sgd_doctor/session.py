@@ -1,0 +1,97 @@
+"""observe → diagnose → Report: what the command line and the notebook both call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sgd_doctor.assemble import report_of
+from sgd_doctor.check import Check
+from sgd_doctor.diagnosis import Diagnosis, Examiner
+from sgd_doctor.findings import Intervention
+from sgd_doctor.fixing import add_fixes
+from sgd_doctor.lab import Lab
+from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, START_SECONDS, Options, chosen_checks
+from sgd_doctor.recording import Recording, load
+from sgd_doctor.report import Report
+from sgd_doctor.run.launch import Harness, ProbeRequest, Target
+from sgd_doctor.run.spec import Note, RunSpec
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished diagnosis.  ``patched`` maps the user's files to their repaired text."""
+
+    report: Report
+    recording: Recording
+    patched: dict[str, str]
+
+
+@dataclass
+class Talk:
+    """Where progress and the script's output go."""
+
+    say: Callable[[str], None] = lambda _: None
+    echo: Callable[[bytes], None] = lambda _: None
+    on_note: Callable[[Note], None] = lambda _: None
+
+
+def run_spec(options: Options) -> RunSpec:
+    """The observed run as the options want it."""
+    return RunSpec(
+        output="", max_steps=options.max_steps, min_steps=options.min_steps, overhead=options.overhead,
+        soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else START_SECONDS,
+    )
+
+
+def diagnose_target(target: Target, options: Options, talk: Talk, command: str | None = None) -> Outcome:
+    """Diagnose a script, module or notebook in a child process."""
+    checks, notes = chosen_checks(options)
+    harness = Harness(
+        target, run=run_spec(options), shield=not options.allow_writes, seed=options.seed, echo=talk.echo,
+        on_note=talk.on_note,
+    )
+    try:
+        talk.say(f"running {target.name}")
+        recording = harness.observe(time.monotonic() + START_SECONDS)
+        return conclude(recording, harness, checks, options, talk, notes, command)
+    finally:
+        harness.close()
+
+
+def conclude(
+    recording: Recording, harness: Harness, checks: Sequence[Check], options: Options, talk: Talk,
+    notes: Sequence[str] = (), command: str | None = None,
+) -> Outcome:
+    """Examine what was observed, with replays by ``harness``."""
+    deadline = time.monotonic() + options.budget
+
+    def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:
+        return harness.probe([ProbeRequest(arm, steps, measure_task) for arm in arms], deadline=deadline)
+
+    lab = Lab(recording, probe, talk.say)
+    talk.say(f"watched {recording.steps} steps; looking for causes")
+    examiner = Examiner(
+        lab, checks, seconds_left=lambda: deadline - time.monotonic(),
+        probes=options.probes and harness.replay != "none",
+    )
+    diagnosis = examiner.examine()
+    diagnosis.notes.extend(notes)
+    if harness.replay == "process":
+        diagnosis.notes.append(f"probes ran in fresh processes: {harness.why_not_forked}")
+    patched = add_fixes(diagnosis, recording, harness, lab, deadline, talk.say)
+    report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
+    return Outcome(report, recording, patched)
+
+
+def diagnose_recording(path: Path, options: Options) -> Outcome:
+    """Diagnose a saved recording: everything that needs no replay."""
+    recording = load(path)
+    checks, notes = chosen_checks(options)
+    lab = Lab(recording, lambda arms, steps, measure_task: [None] * len(arms))
+    examiner = Examiner(lab, checks, seconds_left=lambda: 0.0, probes=False)
+    diagnosis: Diagnosis = examiner.examine()
+    diagnosis.notes.extend((*notes, "diagnosed from a saved recording: nothing could be rerun"))
+    return Outcome(report_of(recording, diagnosis, lab, replay="none", command=None), recording, {})

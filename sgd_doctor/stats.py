@@ -1,0 +1,69 @@
+"""Small numeric helpers on columns; NaN never counts as good."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sgd_doctor.recording import Array
+
+Z95 = 1.96
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+def tail(values: Array, share: float = 0.25, least: int = 5) -> Array:
+    """The last ``share`` of ``values``, at least ``least`` of them."""
+    return values[-max(least, int(len(values) * share)) :] if len(values) else values
+
+
+def finite_mean(values: Array) -> float:
+    """Mean of the finite values; NaN where there is none."""
+    kept = values[np.isfinite(values)]
+    return float(kept.mean()) if len(kept) else math.nan
+
+
+def finite_median(values: Array) -> float:
+    kept = values[np.isfinite(values)]
+    return float(np.median(kept)) if len(kept) else math.nan
+
+
+def finite_max(values: Array) -> float:
+    kept = values[np.isfinite(values)]
+    return float(kept.max()) if len(kept) else math.nan
+
+
+def bounded(loss: float, trivial: float) -> float:
+    """Loss in units of the best constant predictor: linear below it, logarithmic above.
+
+    So runs of different tasks compare, and one that explodes does not drown the others
+    (``docs/proof.md``).  A loss that is not finite counts as ten times the trivial one.
+    """
+    if not math.isfinite(loss):
+        loss = 10 * trivial
+    return loss / trivial if loss < trivial else 1 + math.log(loss / trivial)
+
+
+def paired_interval(first: Array, second: Array) -> float:
+    """Half-width of the 95 % interval of ``mean(first - second)``; NaN for fewer than three pairs."""
+    count = min(len(first), len(second))
+    difference = first[-count:] - second[-count:] if count else np.zeros(0)
+    difference = difference[np.isfinite(difference)]
+    if len(difference) < 3:
+        return math.nan
+    return float(Z95 * difference.std(ddof=1) / math.sqrt(len(difference)))
+
+
+def nice(value: float) -> str:
+    """Three significant digits in the shortest form: 0.003, 1e-05, 12.3."""
+    return f"{value:.3g}"
+
+
+def round_lr(value: float) -> float:
+    """To one significant digit, or 1.5/2.5 steps: a learning rate that a person would write."""
+    if not math.isfinite(value) or value <= 0:
+        return value
+    exponent = math.floor(math.log10(value))
+    mantissa = value / 10**exponent
+    nearest = min((1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0), key=lambda m: abs(math.log(m / mantissa)))
+    return float(f"{nearest * 10.0**exponent:.2g}")

@@ -1,0 +1,179 @@
+"""The picture: what is drawn, and that no number can break it."""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import warnings
+from collections.abc import Iterator
+
+import matplotlib
+import msgspec
+import numpy as np
+import pytest
+import report_examples
+from PIL import Image
+
+from sgd_doctor.render import axes, figure, plots
+from sgd_doctor.report import Curves, FeatureScales, LayerCurve, ProbeInfo, Report, Series
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def pixels(report: Report) -> Image.Image:
+    image = Image.open(io.BytesIO(figure.page(report)))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("name", sorted(report_examples.ALL))
+def test_the_page_is_a_picture_of_slide_width(name: str) -> None:
+    image = pixels(report_examples.ALL[name]())
+    assert image.width == 1920
+    assert 250 <= image.height <= 1400
+
+
+def test_a_page_without_curves_is_only_as_high_as_its_text() -> None:
+    assert pixels(report_examples.crashed()).height < 0.5 * pixels(report_examples.unhealthy()).height
+
+
+def labels(report: Report) -> list[str]:
+    plot = figure.loss_plot(report)
+    assert plot is not None
+    legend = plot.axes[0].get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_the_loss_plot_names_what_proved_a_finding_and_counts_the_rest() -> None:
+    assert labels(report_examples.unhealthy()) == [
+        "as written",
+        "as written, run again",
+        "lr=0.02",
+        "standardise inputs",
+        "3 other runs",
+    ]
+
+
+def test_a_loss_over_decades_gets_a_logarithmic_axis_and_an_explosion_stays_readable() -> None:
+    report = report_examples.unhealthy()
+    loss = tuple(2.3 * 10.0**i for i in range(30)) + (None,) * 30
+    plot = figure.loss_plot(msgspec.structs.replace(report, curves=Curves(loss=loss)))
+    assert plot is not None
+    ax = plot.axes[0]
+    assert ax.get_yscale() == "log"
+    assert ax.get_ylim()[1] < 1e9
+    assert "cut off" in ax.get_ylabel()
+
+
+def test_plots_without_data_are_not_made() -> None:
+    report = report_examples.empty()
+    made = [
+        figure.loss_plot(report),
+        figure.layers_plot(report),
+        figure.layers_plot(report, "update_ratio"),
+        figure.features_plot(report),
+        figure.lr_plot(report),
+        figure.grad_plot(report),
+    ]
+    assert made == [None] * 6
+
+
+def test_a_constant_learning_rate_needs_no_plot() -> None:
+    assert figure.lr_plot(report_examples.healthy()) is None
+    assert figure.lr_plot(report_examples.unhealthy()) is not None
+
+
+def test_the_look_does_not_depend_on_the_users_matplotlib_settings() -> None:
+    report = report_examples.unhealthy()
+    plain = figure.page(report)
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "lines.linewidth": 20}):
+        assert figure.page(report) == plain
+        assert matplotlib.rcParams["font.size"] == 30
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_names_that_the_fonts_cannot_draw_are_replaced() -> None:
+    assert axes.label("学习率 $x_1$ lr\U0001f525", 40) == "??? $x_1$ lr?"
+
+
+def test_many_layers_are_thinned_to_the_weights_with_first_and_last() -> None:
+    steps = (0, 1)
+    layers = tuple(
+        LayerCurve(f"blocks.{i}.{kind}", steps, (1.0, 2.0), (0.1, 0.2))
+        for i in range(100)
+        for kind in ("weight", "bias")
+    )
+    report = msgspec.structs.replace(report_examples.unhealthy(), layers=layers)
+    shown = plots.chosen_layers(report, "grad_norm")
+    assert len(shown) == plots.MAX_ROWS
+    assert (shown[0].name, shown[-1].name) == ("blocks.0.weight", "blocks.99.weight")
+
+
+def test_layers_recorded_at_different_steps_share_one_time_axis() -> None:
+    rows = [LayerCurve("a", (0, 2), (1.0, 3.0), ()), LayerCurve("b", (1, 2), (5.0, None), ())]
+    steps, matrix = plots.layer_matrix(rows, "grad_norm")
+    assert steps == [0, 1, 2]
+    expected = np.array([[1.0, math.nan, 3.0], [math.nan, 5.0, math.nan]])
+    np.testing.assert_array_equal(matrix, expected)
+
+
+def test_thinning_keeps_both_ends_every_peak_and_the_gaps() -> None:
+    y = np.sin(np.arange(5000.0) / 50)
+    y[777], y[3000:3100] = 40.0, math.nan
+    x, thinned = axes.thin(np.arange(5000.0), y)
+    assert len(x) < 500
+    assert (x[0], x[-1], np.nanmax(thinned)) == (0, 4999, 40.0)
+    assert np.isnan(thinned).any()
+
+
+NASTY: tuple[float | None, ...] = (
+    None,
+    math.nan,
+    math.inf,
+    -math.inf,
+    0.0,
+    -0.0,
+    1e308,
+    -1e308,
+    5e-324,
+    3.4e38,
+    -1.0,
+    1.0,
+    2.5,
+)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_mixture_of_numbers_breaks_a_plot(seed: int) -> None:
+    draw = random.Random(seed)
+
+    def series() -> Series:
+        palette = draw.sample(NASTY, draw.randint(1, 4))
+        return tuple(draw.choice(palette) for _ in range(draw.choice((0, 1, 2, 7, 90))))
+
+    steps = tuple(range(draw.choice((0, 1, 7, 90))))
+    report = msgspec.structs.replace(
+        report_examples.unhealthy(),
+        curves=Curves(series(), series(), series(), steps),
+        layers=tuple(LayerCurve(f"layer{i}", steps, series(), series()) for i in range(draw.randint(0, 3))),
+        features=FeatureScales("x", series(), series(), series(), series()),
+    )
+    probes = tuple(ProbeInfo(name, 5, 1.0, series(), steps) for name in ("none", "lr=0.02", "other"))
+    report = msgspec.structs.replace(report, run=msgspec.structs.replace(report.run, probes=probes))
+    figure.page(report)
+    made = [
+        figure.layers_plot(report, "update_ratio"),
+        figure.grad_plot(report),
+        figure.features_plot(report),
+    ]
+    for plot in [*made, figure.loss_plot(report), figure.lr_plot(report)]:
+        if plot is not None:
+            figure.save(plot, "svg")
