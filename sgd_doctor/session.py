@@ -27,6 +27,7 @@ class Outcome:
     report: Report
     recording: Recording
     patched: dict[str, str]
+    interrupted: bool = False
 
 
 @dataclass
@@ -75,15 +76,21 @@ def conclude(
     talk.say(f"watched {recording.steps} steps; looking for causes")
     examiner = Examiner(
         lab, checks, seconds_left=lambda: deadline - time.monotonic(),
-        probes=options.probes and harness.replay != "none",
+        probes=options.probes and harness.replay != "none" and not harness.interrupted,
     )
-    diagnosis = examiner.examine()
+    interrupted = harness.interrupted
+    try:
+        diagnosis = examiner.examine()
+    except KeyboardInterrupt:
+        interrupted, diagnosis = True, examiner.result
     diagnosis.notes.extend(notes)
+    if interrupted:
+        diagnosis.notes.append("interrupted: this is what was known by then")
     if harness.replay == "process":
         diagnosis.notes.append(f"probes ran in fresh processes: {harness.why_not_forked}")
-    patched = add_fixes(diagnosis, recording, harness, lab, deadline, talk.say)
+    patched = {} if interrupted else add_fixes(diagnosis, recording, harness, lab, deadline, talk.say)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
-    return Outcome(report, recording, patched)
+    return Outcome(report, recording, patched, interrupted)
 
 
 def diagnose_recording(path: Path, options: Options) -> Outcome:

@@ -1,13 +1,14 @@
 import torch
 import torch.nn as nn
 from sklearn.datasets import load_digits
+from sklearn.preprocessing import StandardScaler
 from sklearn.model_selection import train_test_split
 from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(11)
 
 digits = load_digits()
-X = torch.tensor(digits.data / 16.0, dtype=torch.float32)
+X = torch.tensor(StandardScaler().fit_transform(digits.data), dtype=torch.float32)
 y = torch.tensor(digits.target)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=0)
 train_loader = DataLoader(TensorDataset(X_train, y_train), batch_size=64, shuffle=True)

@@ -30,17 +30,17 @@ def fit(model, optimizer, loader, epochs, tag):
 
 backbone = body()
 pretext = nn.Sequential(backbone, nn.Linear(384, 2))
-fit(pretext, torch.optim.Adam(pretext.parameters(), lr=2e-3),
+fit(pretext, torch.optim.Adam(pretext.parameters(), lr=4e-3),
     DataLoader(TensorDataset(images[:1000], parity[:1000]), batch_size=50, shuffle=True), 4, "parity")
 
 model = nn.Sequential(backbone, nn.Linear(384, 10))
 loader = DataLoader(TensorDataset(images[:1500], labels[:1500]), batch_size=50, shuffle=True)
 backbone.requires_grad_(False)
-fit(model, torch.optim.Adam(model[1].parameters(), lr=3e-3), loader, 3, "head")
+fit(model, torch.optim.Adam(model[1].parameters(), lr=1e-2), loader, 3, "head")
 backbone.requires_grad_(True)
 optimizer = torch.optim.Adam([
-    {"params": backbone.parameters(), "lr": 1e-3},
-    {"params": model[1].parameters(), "lr": 2e-3},
+    {"params": backbone.parameters(), "lr": 3e-3},
+    {"params": model[1].parameters(), "lr": 5e-3},
 ])
 fit(model, optimizer, loader, 4, "all")
 with torch.no_grad():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +32,7 @@ _BOOTSTRAP = (
     "import sys; sys.path.insert(0, {parent!r}); from sgd_doctor.run.child import main; sys.path.pop(0);"
     " sys.path.pop(0) if sys.path and sys.path[0] == '' else None; main(sys.argv[1])"
 )
+INTERRUPT_SECONDS = 3.0
 MAX_ECHO = 1 << 20
 """Bytes of the script's output that are shown."""
 
@@ -90,7 +90,7 @@ class Harness:
         self.results.mkdir()
         self.processes: list[subprocess.Popen[bytes]] = []
         self.control: socket.socket | None = None
-        self.ready = False
+        self.ready = self.interrupted = False
         self.replay = "none"
         self.why_not_forked = ""
         self._probes = 0
@@ -167,6 +167,12 @@ class Harness:
                     self._take(note)
                     if note.at == "saved":
                         return
+        except KeyboardInterrupt:
+            # The script is asked to stop as a terminal would ask it; what was seen so far is reported.
+            self.interrupted = True
+            os.kill(child.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                child.wait(INTERRUPT_SECONDS)
         finally:
             os.close(notes)
         end_group(child)
@@ -288,9 +294,8 @@ class Harness:
             self.control = None
         for child in self.processes:
             end_group(child)
-        for folder in self.folder.glob("scratch-*"):
-            discard(folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            discard(self.folder)
 
 
 def _take_recording(path: Path) -> Recording | None:

@@ -1,0 +1,273 @@
+"""``sgd-doctor diagnose``: from the options to the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sgd_doctor.config import configured
+from sgd_doctor.errors import ExitCode, UsageError
+from sgd_doctor.options import DEFAULT_BUDGET, Options, chosen_checks
+from sgd_doctor.progress import Progress
+from sgd_doctor.report import Report
+
+ON_STDOUT = ("text", "json", "sarif", "github")
+DEFAULT_NAME = "sgd-doctor-report"
+SUFFIXES = {".json": "json", ".html": "html", ".htm": "html", ".png": "png", ".sarif": "sarif", ".txt": "text"}
+
+
+@dataclass
+class Request:
+    """What the user asked for; None where an option was not given."""
+
+    target: str
+    arguments: tuple[str, ...] = ()
+    as_module: bool = False
+    command: str = ""
+    steps: int | None = None
+    budget: float | None = None
+    no_probes: bool | None = None
+    seed: int | None = None
+    formats: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    select: str | None = None
+    ignore: str | None = None
+    fix: bool = False
+    diff: bool = False
+    no_report: bool | None = None
+    open_browser: bool = False
+    save_recording: str | None = None
+    script_output: str | None = None
+    allow_writes: bool | None = None
+    overhead: float | None = None
+    check_folders: tuple[str, ...] = ()
+    exit_zero: bool | None = None
+
+
+@dataclass
+class Plan:
+    """Forms of the report and the file of each (None: standard output)."""
+
+    outputs: list[tuple[str, Path | None]] = field(default_factory=list)
+
+
+def run(request: Request) -> int:
+    """Carry the request out.  Everything that can be wrong about it is found before anything runs."""
+    settings = configured(Path.cwd())
+    options = options_of(request, settings)
+    chosen_checks(options)
+    plan = plan_of(request, settings)
+    kind = kind_of(request)
+    if kind == "report":
+        report, patched, interrupted = Report.from_json(_read(request.target), name=request.target), {}, False
+    else:
+        report, patched, interrupted = _diagnose(request, kind, options)
+    deliver(report, plan)
+    if request.fix or request.diff:
+        _offer(patched, request)
+    if request.open_browser:
+        _open(plan)
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    exit_zero = request.exit_zero or bool(settings.get("exit-zero"))
+    return ExitCode.FINDINGS if report.problems and not exit_zero else ExitCode.OK
+
+
+def options_of(request: Request, settings: dict[str, Any]) -> Options:
+    """The command line over ``[tool.sgd-doctor]`` over the defaults."""
+
+    def pick(given: Any, key: str, default: Any) -> Any:
+        return given if given is not None else settings.get(key, default)
+
+    def names(given: str | None, key: str) -> tuple[str, ...]:
+        value = pick(given, key, ())
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(str(p).strip() for p in parts if str(p).strip())
+
+    return Options(
+        steps=pick(request.steps, "steps", None), budget=float(pick(request.budget, "budget", DEFAULT_BUDGET)),
+        probes=not pick(request.no_probes, "no-probes", False), seed=pick(request.seed, "seed", None),
+        select=names(request.select, "select"), ignore=names(request.ignore, "ignore"),
+        allow_writes=bool(pick(request.allow_writes, "allow-writes", False)),
+        overhead=float(pick(request.overhead, "overhead", 0.05)),
+        check_folders=tuple(Path(f) for f in (request.check_folders or settings.get("checks", ()))),
+    )
+
+
+def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
+    """Which forms go where; every file is checked for being writable.
+
+    Raises:
+        UsageError: more outputs than formats, or a file that cannot be written.
+    """
+    formats = list(request.formats or settings.get("format", ()))
+    if request.outputs and not formats:
+        formats = [_form_of(o) for o in request.outputs]
+    if len(request.outputs) > len(formats):
+        raise UsageError("more --output than --format: each output belongs to one format")
+    plan = Plan()
+    if not formats:
+        plan.outputs.append(("text", None))
+        if not (request.no_report or settings.get("no-report")):
+            plan.outputs += [("html", Path(f"{DEFAULT_NAME}.html")), ("png", Path(f"{DEFAULT_NAME}.png"))]
+    for number, form in enumerate(formats):
+        named = Path(request.outputs[number]) if number < len(request.outputs) else None
+        if named is None and form not in ON_STDOUT:
+            named = Path(f"{DEFAULT_NAME}.{form}")
+        plan.outputs.append((form, named))
+    for path in (*(p for _, p in plan.outputs), request.save_recording, request.script_output):
+        if path is not None:
+            _require_writable(Path(path))
+    return plan
+
+
+def _form_of(output: str) -> str:
+    found = SUFFIXES.get(Path(output).suffix.lower())
+    if found is None:
+        raise UsageError(f"cannot tell the format of {output}: name it with --format")
+    return found
+
+
+def _require_writable(path: Path) -> None:
+    folder = path.parent
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder")
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"cannot write {path}: permission denied")
+
+
+def kind_of(request: Request) -> str:
+    """script, module, notebook, recording or report.
+
+    Raises:
+        UsageError: the target does not exist, or cannot be what its name says.
+    """
+    if request.as_module:
+        return "module"
+    path = Path(request.target)
+    if request.target.startswith("-"):
+        raise UsageError(f"no such option: {request.target}")
+    if not path.exists():
+        raise UsageError(f"no such file: {request.target}")
+    if path.is_dir():
+        raise UsageError(f"{request.target} is a folder; name the script in it")
+    kind = {".npz": "recording", ".ipynb": "notebook", ".json": "report"}.get(path.suffix.lower(), "script")
+    if kind == "script":
+        _require_python(path)
+    return kind
+
+
+def _read(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _require_python(path: Path) -> None:
+    text = _read(str(path))
+    try:
+        compile(text, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else str(path)
+        raise UsageError(f"{where}: not valid Python: {error.msg}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not Python source: {error}") from error
+
+
+def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, dict[str, str], bool]:
+    from sgd_doctor.session import Talk, diagnose_recording, diagnose_target
+
+    if kind == "recording":
+        outcome = diagnose_recording(Path(request.target), options)
+        return outcome.report, {}, False
+    from sgd_doctor.run.launch import Target
+
+    with Progress() as progress, _Sink(request.script_output, progress.script_output) as sink:
+        outcome = diagnose_target(
+            Target(kind, request.target, request.arguments), options,
+            Talk(progress.say, sink, progress.note), request.command,
+        )
+    if request.save_recording:
+        outcome.recording.save(Path(request.save_recording))
+    return outcome.report, outcome.patched, outcome.interrupted
+
+
+class _Sink:
+    """Where the script's output goes: to a file, or dimmed to the terminal."""
+
+    def __init__(self, path: str | None, show: Callable[[bytes], None]) -> None:
+        self.path, self.show = path, show
+        self.file: BinaryIO | None = None
+
+    def __enter__(self) -> _Sink:
+        if self.path is not None:
+            self.file = open(self.path, "wb", buffering=0)  # noqa: SIM115  (closed in __exit__)
+        return self
+
+    def __call__(self, data: bytes) -> None:
+        if self.file is not None:
+            self.file.write(data)
+        else:
+            self.show(data)
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def deliver(report: Report, plan: Plan) -> None:
+    """Write every form; text on a terminal is printed with colours."""
+    from sgd_doctor.render import render, write_report
+
+    written = []
+    for form, path in plan.outputs:
+        if path is not None:
+            write_report(report, path, form)
+            written.append(str(path))
+        elif form == "text":
+            _print_text(report)
+        else:
+            text = render(report, form)
+            sys.stdout.write(text if isinstance(text, str) else text.decode())
+            sys.stdout.write("\n")
+    if written:
+        print(f"written: {', '.join(written)}", file=sys.stderr)
+
+
+def _print_text(report: Report) -> None:
+    from rich.console import Console
+
+    from sgd_doctor.render.terminal import print_report
+
+    console = Console(highlight=False, soft_wrap=False)
+    print_report(report, console)
+
+
+def _offer(patched: dict[str, str], request: Request) -> None:
+    from sgd_doctor.assemble import shown_path
+    from sgd_doctor.fix import read_source, unified_diff, write_fix
+
+    if not patched:
+        print("no fix that was run and helped: nothing to change", file=sys.stderr)
+    for path, text in patched.items():
+        if request.diff:
+            sys.stdout.write(unified_diff(shown_path(path) or path, read_source(Path(path)), text))
+        else:
+            backup = write_fix(Path(path), text)
+            kept = f" (the original is {backup.name})" if backup is not None else ""
+            print(f"fixed: {shown_path(path)}{kept}", file=sys.stderr)
+
+
+def _open(plan: Plan) -> None:
+    import webbrowser
+
+    for form, path in plan.outputs:
+        if form == "html" and path is not None:
+            webbrowser.open(path.resolve().as_uri())
