@@ -65,8 +65,13 @@ def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
     top = report.problems[0] if report.problems else None
     line = top.location.line if top is not None and top.location is not None else -99
     return Row(
-        path=entry["path"], expect=entry["expect"], cause=cause, report=report, seconds=seconds,
-        first=bool(names) and names[0] == cause, among=cause in names[:3],
+        path=entry["path"],
+        expect=entry["expect"],
+        cause=cause,
+        report=report,
+        seconds=seconds,
+        first=bool(names) and names[0] == cause,
+        among=cause in names[:3],
         located=any(abs(line - wanted) <= NEAR_LINES for wanted in entry.get("lines", [])),
         confirmed=top is not None and top.confidence.value == "confirmed",
         quiet=not names and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
@@ -87,8 +92,11 @@ def show(row: Row, verbose: bool) -> None:
     found = ", ".join(f.check for f in row.report.problems) or row.report.verdict
     wanted = row.cause or row.expect
     fixed = any(f.fix.verified for f in row.report.problems)
-    print(f"{'ok   ' if row.right else 'WRONG'} {row.path:<42} {wanted:<24} {found:<32} "
-          f"{'diff' if fixed else '    '} {row.seconds:5.1f} s", flush=True)
+    print(
+        f"{'ok   ' if row.right else 'WRONG'} {row.path:<42} {wanted:<24} {found:<32} "
+        f"{'diff' if fixed else '    '} {row.seconds:5.1f} s",
+        flush=True,
+    )
     if not row.right or verbose:
         for finding in row.report.findings:
             line = finding.location.line if finding.location else None
@@ -108,7 +116,8 @@ def totals(rows: list[Row]) -> None:
     seconds = sorted(r.seconds for r in rows)
     spent = {
         kind: sorted(sum(p.steps for p in r.report.run.probes) for r in group)
-        for kind, group in (("faulty", faulty), ("healthy", others)) if group
+        for kind, group in (("faulty", faulty), ("healthy", others))
+        if group
     }
     print(f"\ncause first       {sum(r.first for r in faulty)}/{len(faulty)}")
     print(f"among first three {sum(r.among for r in faulty)}/{len(faulty)}")

@@ -308,7 +308,9 @@ def judge_healthy(entry: dict[str, Any], seeds: int, ladder: bool) -> tuple[list
         ends = {f: mean(r.last_loss for r in arm) for f, arm in arms.items()}
         cells += [f"x{f:g}: {ends[f]:.3g} ({mean(r.metric for r in arm):.3g})" for f, arm in arms.items()]
         finite = [end for end in ends.values() if math.isfinite(end)]
-        if finite and own - min(finite) > 0.1 * abs(first):
+        tuned = min((mean(r.cost for r in arm) for arm in arms.values()), default=math.inf)
+        better = tuned < 0.98 * mean(r.cost for r in runs)
+        if finite and own - min(finite) > 0.1 * abs(first) and better:
             return cells, ["another lr learns clearly better"]
     return cells, []
 

@@ -44,8 +44,15 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
         summary=summary_of(recording, verdict, findings),
         findings=findings,
         run=RunInfo(
-            steps=recording.steps, seconds=round(facts.seconds, 3), probes=tuple(lab.infos), ended=facts.ended,
-            device=facts.device, overhead=overhead(recording), versions=facts.versions, command=command, replay=replay,
+            steps=recording.steps,
+            seconds=round(facts.seconds, 3),
+            probes=tuple(lab.infos),
+            ended=facts.ended,
+            device=facts.device,
+            overhead=overhead(recording),
+            versions=facts.versions,
+            command=command,
+            replay=replay,
         ),
         curves=curves(recording),
         ruled_out=tuple(diagnosis.ruled_out),
@@ -59,6 +66,7 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
 
 
 def verdict_of(recording: Recording, findings: Sequence[Finding]) -> str:
+    """healthy, unhealthy or inconclusive."""
     if any(f.severity is not Severity.ADVICE for f in findings):
         return "unhealthy"
     return "inconclusive" if recording.steps < LEAST_STEPS else "healthy"
@@ -99,23 +107,29 @@ def shown_path(path: str | None) -> str | None:
 
 
 def overhead(recording: Recording) -> float | None:
+    """Run time with recording over the time without, from the time spent in recording."""
     own, whole = recording.facts.own_seconds, recording.facts.seconds
     return round(whole / (whole - own), 3) if whole > own > 0 else None
 
 
 def series(values: Array) -> Series:
+    """Values for the report: six digits, None where not finite."""
     return tuple(finite(float(f"{v:.6g}")) if math.isfinite(v) else None for v in values.tolist())
 
 
 def curves(recording: Recording) -> Curves:
+    """Loss, gradient norm and lr, thinned to :data:`CURVE_POINTS`."""
     stride = max(1, math.ceil(recording.steps / CURVE_POINTS))
     return Curves(
-        loss=series(recording.column("loss")[::stride]), grad_norm=series(recording.column("grad_norm")[::stride]),
-        lr=series(recording.column("lr")[::stride]), step=tuple(range(0, recording.steps, stride)),
+        loss=series(recording.column("loss")[::stride]),
+        grad_norm=series(recording.column("grad_norm")[::stride]),
+        lr=series(recording.column("lr")[::stride]),
+        step=tuple(range(0, recording.steps, stride)),
     )
 
 
 def layers(recording: Recording) -> tuple[LayerCurve, ...]:
+    """Gradient norm and update ratio of each parameter at the sampled steps."""
     norms, ratios = recording.tables.get("grad_norm"), recording.tables.get("update_ratio")
     steps = recording.tables.get("sampled_steps")
     if norms is None or ratios is None or steps is None or norms.ndim != 2 or not len(steps):
@@ -129,6 +143,7 @@ def layers(recording: Recording) -> tuple[LayerCurve, ...]:
 
 
 def features(recording: Recording) -> FeatureScales | None:
+    """Scales of the features that reach the first weight layer."""
     found = recording.facts.features
     if found is None or not found.mean:
         return None

@@ -20,7 +20,7 @@ DEFAULT_NAME = "sgd-doctor-report"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[float]):
     """A time span: ``60``, ``60s`` or ``2m``."""
 
     name = "seconds"
@@ -69,7 +69,7 @@ def cli() -> None:
 @click.option("--checks", "check_folders", multiple=True, type=click.Path(), help="Folder with checks of your own.")
 @click.option("--exit-zero", is_flag=True, default=None, help="Exit with 0 also where something was found.")
 @click.pass_context
-def diagnose(context: click.Context, target: str, arguments: tuple[str, ...], as_module: bool, **given: Any) -> None:
+def diagnose(context: click.Context, /, target: str, arguments: tuple[str, ...], as_module: bool, **given: Any) -> None:
     """Diagnose a script, a module (-m), a notebook (.ipynb) or a saved recording (.npz).
 
     Options of sgd-doctor come before TARGET; everything after it belongs to the script.
@@ -150,5 +150,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complain(text: str, code: ExitCode) -> int:
     click.echo(f"sgd-doctor: {text}", err=True)
     return code
-
-

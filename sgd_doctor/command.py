@@ -63,7 +63,9 @@ def run(request: Request) -> int:
     plan = plan_of(request, settings)
     kind = kind_of(request)
     if kind == "report":
-        report, patched, interrupted = Report.from_json(_read(request.target), name=request.target), {}, False
+        report = Report.from_json(_read(request.target), name=request.target)
+        patched: dict[str, str] = {}
+        interrupted = False
     else:
         report, patched, interrupted = _diagnose(request, kind, options)
     deliver(report, plan)
@@ -89,9 +91,12 @@ def options_of(request: Request, settings: dict[str, Any]) -> Options:
         return tuple(str(p).strip() for p in parts if str(p).strip())
 
     return Options(
-        steps=pick(request.steps, "steps", None), budget=float(pick(request.budget, "budget", DEFAULT_BUDGET)),
-        probes=not pick(request.no_probes, "no-probes", False), seed=pick(request.seed, "seed", None),
-        select=names(request.select, "select"), ignore=names(request.ignore, "ignore"),
+        steps=pick(request.steps, "steps", None),
+        budget=float(pick(request.budget, "budget", DEFAULT_BUDGET)),
+        probes=not pick(request.no_probes, "no-probes", False),
+        seed=pick(request.seed, "seed", None),
+        select=names(request.select, "select"),
+        ignore=names(request.ignore, "ignore"),
         allow_writes=bool(pick(request.allow_writes, "allow-writes", False)),
         overhead=float(pick(request.overhead, "overhead", 0.05)),
         check_folders=tuple(Path(f) for f in (request.check_folders or settings.get("checks", ()))),
@@ -191,8 +196,10 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
 
     with Progress() as progress, _Sink(request.script_output, progress.script_output) as sink:
         outcome = diagnose_target(
-            Target(kind, request.target, request.arguments), options,
-            Talk(progress.say, sink, progress.note), request.command,
+            Target(kind, request.target, request.arguments),
+            options,
+            Talk(progress.say, sink, progress.note),
+            request.command,
         )
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
@@ -208,7 +215,7 @@ class _Sink:
 
     def __enter__(self) -> _Sink:
         if self.path is not None:
-            self.file = open(self.path, "wb", buffering=0)  # noqa: SIM115  (closed in __exit__)
+            self.file = open(self.path, "wb", buffering=0)
         return self
 
     def __call__(self, data: bytes) -> None:

@@ -14,8 +14,18 @@ else:
     import tomli as tomllib
 
 KEYS: dict[str, type | tuple[type, ...]] = {
-    "steps": int, "budget": (int, float), "no-probes": bool, "seed": int, "select": (list, str), "ignore": (list, str),
-    "format": list, "no-report": bool, "allow-writes": bool, "overhead": (int, float), "checks": list, "exit-zero": bool,
+    "steps": int,
+    "budget": (int, float),
+    "no-probes": bool,
+    "seed": int,
+    "select": (list, str),
+    "ignore": (list, str),
+    "format": list,
+    "no-report": bool,
+    "allow-writes": bool,
+    "overhead": (int, float),
+    "checks": list,
+    "exit-zero": bool,
 }
 """Settings and their types; the command line goes before them."""
 

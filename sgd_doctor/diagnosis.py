@@ -172,7 +172,9 @@ class Examiner:
         steps = self.length(SHORT)
         treatment = suspicion.treatments[0]
         control, treated = self.lab.run(
-            [self.applied, (*self.applied, *treatment.interventions)], steps, suspicion.metric,
+            [self.applied, (*self.applied, *treatment.interventions)],
+            steps,
+            suspicion.metric,
             f"{suspicion.check}: the same loop, {treatment.label}",
         )
         best, factor = treated, 1.0
@@ -237,7 +239,9 @@ class Examiner:
         self.settled.add(suspicion.check)
         steps = self.length(min(MAX_LONG, self.observed.steps), arms=2)
         arms = [self.applied, (*self.applied, *suspicion.treatments[0].interventions)]
-        control, treated = self.lab.run(arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}")
+        control, treated = self.lab.run(
+            arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
+        )
         if control.score - treated.score > NEAR:
             self.conclude(suspicion, control, treated)
             self.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
@@ -309,9 +313,7 @@ class Examiner:
         self.adopt(suspicion.treatments[0].interventions, best, retuned, plain)
         return suspicion
 
-    def treated_arms(
-        self, suspicion: Suspicion, experiments: LrExperiments, steps: int
-    ) -> tuple[Trial, float, Trial]:
+    def treated_arms(self, suspicion: Suspicion, experiments: LrExperiments, steps: int) -> tuple[Trial, float, Trial]:
         """The treated loop at the user's lr, at its own centre, and at the best of the lr-only runs."""
         own = LrExperiments(self.lab, (*self.applied, *suspicion.treatments[0].interventions), self.metric, steps)
         plain = own.at([1.0], why=f"{suspicion.check}: the same loop, {suspicion.treatments[0].label}")[0]
@@ -326,7 +328,9 @@ class Examiner:
         """The deciding pair once more with other random numbers."""
         reseed = Intervention("reseed", "other seed", {"seed": 20_011})
         again, other = self.lab.run(
-            [(reseed, *best.interventions), (reseed, *lr_best.interventions)], steps, self.metric,
+            [(reseed, *best.interventions), (reseed, *lr_best.interventions)],
+            steps,
+            self.metric,
             f"{suspicion.check}: once more with another seed",
         )
         return other.score - again.score >= margin / 2
@@ -389,7 +393,9 @@ class Examiner:
     def lr_holds_again(self, answer: LrAnswer) -> bool:
         reseed = Intervention("reseed", "other seed", {"seed": 20_011})
         again, control = self.lab.run(
-            [(reseed, *answer.best.interventions), (reseed, *answer.control.interventions)], answer.best.steps, self.metric,
+            [(reseed, *answer.best.interventions), (reseed, *answer.control.interventions)],
+            answer.best.steps,
+            self.metric,
             "the deciding pair of learning rates once more with another seed",
         )
         return control.score - again.score > GAIN_LONG / 2
@@ -407,7 +413,9 @@ class Examiner:
             f"with lr {value:g} {_show(answer.best.raw)}"
         )
         suspicion = msgspec.structs.replace(
-            suspicion, title=title, advice=f"set lr={value:g}{ranged}",
+            suspicion,
+            title=title,
+            advice=f"set lr={value:g}{ranged}",
             edits=(Edit("set-optimizer-arg", {"arg": "lr", "value": value}),),
         )
         self.conclude(suspicion, answer.control, answer.best, severity=severity)
@@ -430,10 +438,14 @@ class Examiner:
     def prove_held_out(self, suspicion: Suspicion) -> None:
         steps = self.length(min(self.observed.steps, MAX_LONG), arms=len(suspicion.treatments) + 2)
         if steps < 0.8 * self.observed.steps:
-            self.result.not_checked.append(RuledOut(suspicion.check, "the time budget is too short for full-length runs"))
+            self.result.not_checked.append(
+                RuledOut(suspicion.check, "the time budget is too short for full-length runs")
+            )
             return
         arms: list[tuple[Intervention, ...]] = [(), *(t.interventions for t in suspicion.treatments)]
-        trials = self.lab.run(arms, steps, "task_loss", f"{suspicion.check}: does weight decay lower the held-out loss?")
+        trials = self.lab.run(
+            arms, steps, "task_loss", f"{suspicion.check}: does weight decay lower the held-out loss?"
+        )
         control = last_held_out(trials[0].recording)
         scored = [(last_held_out(t.recording), t, tr) for t, tr in zip(trials[1:], suspicion.treatments, strict=True)]
         known = [(v, t, tr) for v, t, tr in scored if v is not None]
@@ -441,14 +453,16 @@ class Examiner:
         if control is None or not known or task is None or not task.trivial_loss:
             self.result.not_checked.append(RuledOut(suspicion.check, "the replays evaluated no held-out data"))
             return
-        value, trial, treatment = min(known, key=lambda k: k[0])
+        value, _, treatment = min(known, key=lambda k: k[0])
         if not control - value > max(HELD_OUT_GAIN * task.trivial_loss, HELD_OUT_SHARE * control):
-            self.result.ruled_out.append(RuledOut(
-                suspicion.check, f"held-out loss {control:.3g} without, {value:.3g} at best with weight decay"))
+            self.result.ruled_out.append(
+                RuledOut(suspicion.check, f"held-out loss {control:.3g} without, {value:.3g} at best with weight decay")
+            )
             return
         decay = treatment.interventions[0].args["value"]
         suspicion = msgspec.structs.replace(
-            suspicion, title=f"{suspicion.title}; with weight_decay={decay:g} the held-out loss is {value:.3g}",
+            suspicion,
+            title=f"{suspicion.title}; with weight_decay={decay:g} the held-out loss is {value:.3g}",
             advice=f"set weight_decay={decay:g}; stopping early at the best held-out loss often gains as much",
             edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": decay}),),
         )
@@ -471,8 +485,13 @@ class Examiner:
         remaining = {s.check for s in self.ask(self.current) if s.rule is Rule.SYMPTOM}
         for symptom in self.symptoms:
             cause = next(
-                (p for p in self.result.proven
-                 if p.finding.severity is not Severity.ADVICE and symptom.check in p.suspicion.explains), None)
+                (
+                    p
+                    for p in self.result.proven
+                    if p.finding.severity is not Severity.ADVICE and symptom.check in p.suspicion.explains
+                ),
+                None,
+            )
             crashed = next((p for p in self.result.proven if p.finding.check == "script-crashed"), None)
             if cause is not None and (symptom.check not in remaining or self.current is self.observed):
                 seen = (*cause.finding.explains, symptom.check)
@@ -481,8 +500,13 @@ class Examiner:
                 self.conclude(symptom, None, None)
 
     def conclude(
-        self, suspicion: Suspicion, control: Trial | None, treated: Trial | None, *,
-        severity: Severity | None = None, lr_factor: float = 1.0,
+        self,
+        suspicion: Suspicion,
+        control: Trial | None,
+        treated: Trial | None,
+        *,
+        severity: Severity | None = None,
+        lr_factor: float = 1.0,
     ) -> None:
         """Turn a suspicion into a finding."""
         proof = None
@@ -512,15 +536,21 @@ class Examiner:
         noise = None
         if scale is not None and control.recording is not None and treated.recording is not None:
             width = stats.paired_interval(
-                scale.tail(control.recording, treated.steps), scale.tail(treated.recording, treated.steps))
+                scale.tail(control.recording, treated.steps), scale.tail(treated.recording, treated.steps)
+            )
             noise = width if math.isfinite(width) else None
         return Proof(treated.label, metric, control.raw, treated.raw, treated.steps, noise)
 
 
 def _finding(suspicion: Suspicion, proof: Proof | None, severity: Severity) -> Finding:
     return Finding(
-        check=suspicion.check, severity=severity, confidence=suspicion.confidence, title=suspicion.title,
-        location=suspicion.location, evidence=suspicion.evidence, proof=proof,
+        check=suspicion.check,
+        severity=severity,
+        confidence=suspicion.confidence,
+        title=suspicion.title,
+        location=suspicion.location,
+        evidence=suspicion.evidence,
+        proof=proof,
         fix=Fix(text=suspicion.advice),
     )
 
@@ -542,7 +572,9 @@ def last_held_out(recording: Recording | None) -> float | None:
 
 def _lr_reason(experiments: LrExperiments, down: bool) -> str:
     shown = [
-        f"{experiments.lr * f:.3g}: {_show(t.raw)}" for f, t in sorted(experiments.trials.items()) if (f <= 1) == down or f == 1
+        f"{experiments.lr * f:.3g}: {_show(t.raw)}"
+        for f, t in sorted(experiments.trials.items())
+        if (f <= 1) == down or f == 1
     ]
     return f"loss after {experiments.steps} steps by lr: " + ", ".join(shown)
 

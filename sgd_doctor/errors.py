@@ -6,6 +6,8 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
+    """What the command ends with."""
+
     OK = 0
     FINDINGS = 1
     USAGE = 2
@@ -29,6 +31,4 @@ class MissingExtra(UsageError):
     """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed: pip install 'sgd-doctor[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'sgd-doctor[{extra}]'")

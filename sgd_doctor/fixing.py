@@ -28,7 +28,7 @@ FALL_STEPS = 60
 
 
 def add_fixes(
-    diagnosis: Diagnosis, recording: Recording, harness: Harness, lab: Lab, deadline: float, say: Callable[[str], None]
+    diagnosis: Diagnosis, harness: Harness, lab: Lab, deadline: float, say: Callable[[str], None]
 ) -> dict[str, str]:
     """Add diffs to the findings that have a safe edit.
 
@@ -57,7 +57,13 @@ def complete(edit: Edit, proven: Proven) -> Edit:
     """The edit with the line of the finding where it names none."""
     place = proven.finding.location
     key = "forward_line" if edit.kind == "standardise-inputs" else "line"
-    needs = edit.kind in ("set-optimizer-arg", "set-call-arg", "drop-activation", "reshape-target", "standardise-inputs")
+    needs = edit.kind in (
+        "set-optimizer-arg",
+        "set-call-arg",
+        "drop-activation",
+        "reshape-target",
+        "standardise-inputs",
+    )
     if place is None or key in edit.args or not needs:
         return edit
     line = proven.optimizer_line if edit.kind == "set-optimizer-arg" else place.line
@@ -77,8 +83,14 @@ def _patched(kept: Sequence[tuple[str, Edit]]) -> dict[str, str]:
 
 
 def _fix(
-    proven: Proven, path: str, edits: Sequence[Edit], before: Sequence[tuple[str, Edit]], harness: Harness, lab: Lab,
-    deadline: float, say: Callable[[str], None],
+    proven: Proven,
+    path: str,
+    edits: Sequence[Edit],
+    before: Sequence[tuple[str, Edit]],
+    harness: Harness,
+    lab: Lab,
+    deadline: float,
+    say: Callable[[str], None],
 ) -> Fix | None:
     """The fix with its diff, or None where no safe edit exists or the edited script did no better."""
     text = proven.finding.fix.text
@@ -100,9 +112,7 @@ def _fix(
     return Fix(text, diff, verified=True, measured=measured) if measured else None
 
 
-def run_edited(
-    proven: Proven, patches: dict[str, str], harness: Harness, lab: Lab, deadline: float
-) -> str | None:
+def run_edited(proven: Proven, patches: dict[str, str], harness: Harness, lab: Lab, deadline: float) -> str | None:
     """What the edited script measured, in words; None where it did not do better."""
     proof = proven.finding.proof
     steps = proof.steps if proof is not None else FALL_STEPS

@@ -61,13 +61,11 @@ class Lab:
     spent: int = 0
     """Optimizer steps of all replays."""
 
-    def run(
-        self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = ""
-    ) -> list[Trial]:
+    def run(self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = "") -> list[Trial]:
         """The trials of ``arms``, in order; arms that were already run for these steps are not run again."""
         measure = metric != "loss"
         missing = [a for a in dict.fromkeys(arms_keys(arms)) if (a, steps, measure) not in self.done]
-        by_key = {key: arm for key, arm in zip(arms_keys(arms), arms, strict=True)}
+        by_key = dict(zip(arms_keys(arms), arms, strict=True))
         if missing:
             if why:
                 self.say(why)
@@ -78,7 +76,13 @@ class Lab:
         recordings = [self.done[key, steps, measure] for key in arms_keys(arms)]
         scale = self.scale(metric, steps)
         return [
-            Trial(arm, rec, scale.score(rec, steps) if scale else math.inf, scale.raw(rec, steps) if scale else None, steps)
+            Trial(
+                arm,
+                rec,
+                scale.score(rec, steps) if scale else math.inf,
+                scale.raw(rec, steps) if scale else None,
+                steps,
+            )
             for arm, rec in zip(arms, recordings, strict=True)
         ]
 
@@ -92,9 +96,7 @@ class Lab:
                 return found
         return None
 
-    def _inform(
-        self, arm: tuple[Intervention, ...], recording: Recording | None, steps: int, metric: str
-    ) -> None:
+    def _inform(self, arm: tuple[Intervention, ...], recording: Recording | None, steps: int, metric: str) -> None:
         if recording is None:
             self.infos.append(ProbeInfo(Trial(arm, None, math.inf, None, steps).label, 0, None))
             return
@@ -102,11 +104,15 @@ class Lab:
         scale = self.scale(metric, steps)
         loss = recording.column("loss")
         stride = max(1, math.ceil(len(loss) / CURVE_POINTS))
-        self.infos.append(ProbeInfo(
-            Trial(arm, recording, 0.0, None, steps).label, recording.steps,
-            scale.raw(recording, steps) if scale else None,
-            tuple(finite(float(v)) for v in loss[::stride]), tuple(range(0, len(loss), stride)),
-        ))
+        self.infos.append(
+            ProbeInfo(
+                Trial(arm, recording, 0.0, None, steps).label,
+                recording.steps,
+                scale.raw(recording, steps) if scale else None,
+                tuple(finite(float(v)) for v in loss[::stride]),
+                tuple(range(0, len(loss), stride)),
+            )
+        )
 
 
 def arms_keys(arms: Sequence[tuple[Intervention, ...]]) -> list[tuple[str, ...]]:

@@ -50,7 +50,7 @@ class Options:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
         if not self.budget > 0:
             raise UsageError(f"--budget must be more than 0 seconds, not {self.budget:g}")
-        if not 0 <= self.overhead:
+        if not self.overhead >= 0:
             raise UsageError(f"--overhead must not be negative, not {self.overhead:g}")
 
     @property
@@ -72,9 +72,11 @@ def chosen_checks(options: Options) -> tuple[list[Check], list[str]]:
     for name in (*options.select, *options.ignore):
         require_known(name, (*known, *FAMILIES))
     chosen = [
-        check for check in known.values()
+        check
+        for check in known.values()
         if (not options.select or check.name in options.select or check.family in options.select)
-        and check.name not in options.ignore and check.family not in options.ignore
+        and check.name not in options.ignore
+        and check.family not in options.ignore
     ]
     return [check() for check in chosen], notes
 

@@ -17,6 +17,8 @@ Series = tuple[float | None, ...]
 
 
 class Tool(msgspec.Struct, frozen=True):
+    """Who wrote the report."""
+
     name: str = "sgd-doctor"
     version: str = __version__
 
@@ -150,8 +152,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"{name} is not a report of sgd-doctor: {error}") from error
         if report.schema_version != SCHEMA_VERSION:
             raise UsageError(
-                f"{name} has schema version {report.schema_version}; "
-                f"this sgd-doctor reads version {SCHEMA_VERSION}"
+                f"{name} has schema version {report.schema_version}; this sgd-doctor reads version {SCHEMA_VERSION}"
             )
         return report
 

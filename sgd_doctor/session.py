@@ -42,7 +42,10 @@ class Talk:
 def run_spec(options: Options) -> RunSpec:
     """The observed run as the options want it."""
     return RunSpec(
-        output="", max_steps=options.max_steps, min_steps=options.min_steps, overhead=options.overhead,
+        output="",
+        max_steps=options.max_steps,
+        min_steps=options.min_steps,
+        overhead=options.overhead,
         soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else START_SECONDS,
     )
 
@@ -51,7 +54,11 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
     """Diagnose a script, module or notebook in a child process."""
     checks, notes = chosen_checks(options)
     harness = Harness(
-        target, run=run_spec(options), shield=not options.allow_writes, seed=options.seed, echo=talk.echo,
+        target,
+        run=run_spec(options),
+        shield=not options.allow_writes,
+        seed=options.seed,
+        echo=talk.echo,
         on_note=talk.on_note,
     )
     try:
@@ -63,8 +70,13 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
 
 
 def conclude(
-    recording: Recording, harness: Harness, checks: Sequence[Check], options: Options, talk: Talk,
-    notes: Sequence[str] = (), command: str | None = None,
+    recording: Recording,
+    harness: Harness,
+    checks: Sequence[Check],
+    options: Options,
+    talk: Talk,
+    notes: Sequence[str] = (),
+    command: str | None = None,
 ) -> Outcome:
     """Examine what was observed, with replays by ``harness``."""
     deadline = time.monotonic() + options.budget
@@ -75,7 +87,9 @@ def conclude(
     lab = Lab(recording, probe, talk.say)
     talk.say(f"watched {recording.steps} steps; looking for causes")
     examiner = Examiner(
-        lab, checks, seconds_left=lambda: deadline - time.monotonic(),
+        lab,
+        checks,
+        seconds_left=lambda: deadline - time.monotonic(),
         probes=options.probes and harness.replay != "none" and not harness.interrupted,
     )
     interrupted = harness.interrupted
@@ -88,16 +102,20 @@ def conclude(
         diagnosis.notes.append("interrupted: this is what was known by then")
     if harness.replay == "process":
         diagnosis.notes.append(f"probes ran in fresh processes: {harness.why_not_forked}")
-    patched = {} if interrupted else add_fixes(diagnosis, recording, harness, lab, deadline, talk.say)
+    patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, talk.say)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
     return Outcome(report, recording, patched, interrupted)
+
+
+def _no_probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:  # noqa: ARG001
+    return [None] * len(arms)
 
 
 def diagnose_recording(path: Path, options: Options) -> Outcome:
     """Diagnose a saved recording: everything that needs no replay."""
     recording = load(path)
     checks, notes = chosen_checks(options)
-    lab = Lab(recording, lambda arms, steps, measure_task: [None] * len(arms))
+    lab = Lab(recording, _no_probe)
     examiner = Examiner(lab, checks, seconds_left=lambda: 0.0, probes=False)
     diagnosis: Diagnosis = examiner.examine()
     diagnosis.notes.extend((*notes, "diagnosed from a saved recording: nothing could be rerun"))

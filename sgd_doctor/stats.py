@@ -24,11 +24,13 @@ def finite_mean(values: Array) -> float:
 
 
 def finite_median(values: Array) -> float:
+    """Median of the finite values; NaN where there is none."""
     kept = values[np.isfinite(values)]
     return float(np.median(kept)) if len(kept) else math.nan
 
 
 def finite_max(values: Array) -> float:
+    """Largest finite value; NaN where there is none."""
     kept = values[np.isfinite(values)]
     return float(kept.max()) if len(kept) else math.nan
 

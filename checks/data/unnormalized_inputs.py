@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
@@ -85,7 +87,7 @@ class UnnormalizedInputs(Check):
     ) -> Suspicion:
         low, high = min(features.minimum), max(features.maximum)
         std = [s for s in features.std if s > 0] or [0.0]
-        args = {"mean": list(features.mean), "std": list(features.std)}
+        args: dict[str, Any] = {"mean": list(features.mean), "std": list(features.std)}
         kind = "standardise-inputs"
         site = recording.site(features.function_site)
         if features.function and site is not None:
@@ -99,15 +101,30 @@ class UnnormalizedInputs(Check):
             rule=Rule.KNOB,
             location=recording.location(features.site),
             evidence=(
-                Evidence("std_max_over_median", round(spread, 2), f"< {SPREAD:g}",
-                         f"the widest feature varies {spread:.3g} times as much as the median one"),
-                Evidence("offset", round(offset, 2), f"< {OFFSET:g}",
-                         f"squared means are {offset:.3g} times the variances"),
+                Evidence(
+                    "std_max_over_median",
+                    round(spread, 2),
+                    f"< {SPREAD:g}",
+                    f"the widest feature varies {spread:.3g} times as much as the median one",
+                ),
+                Evidence(
+                    "offset", round(offset, 2), f"< {OFFSET:g}", f"squared means are {offset:.3g} times the variances"
+                ),
                 Evidence("rms", round(rms, 4), f"{SMALL} to {LARGE:g}", f"root mean square of the inputs: {rms:.3g}"),
             ),
             treatments=(Treatment((Intervention(kind, "inputs standardised", args),)),),
-            explains=("lr-too-high", "lr-too-low", "divergence", "no-learning", "plateau", "slow-learning",
-                      "init-too-large", "dead-relu", "saturation", "exploding-gradient"),
+            explains=(
+                "lr-too-high",
+                "lr-too-low",
+                "divergence",
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "init-too-large",
+                "dead-relu",
+                "saturation",
+                "exploding-gradient",
+            ),
             advice="standardise every feature with the training set's mean and standard deviation",
             edits=(Edit("standardise-inputs", {}),),
         )

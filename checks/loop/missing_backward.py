@@ -73,7 +73,9 @@ class MissingBackward(Check):
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
-                Evidence("backward_calls", 0, f"{facts.forwards}", f"{facts.forwards} training forwards and no backward call"),
+                Evidence(
+                    "backward_calls", 0, f"{facts.forwards}", f"{facts.forwards} training forwards and no backward call"
+                ),
             ),
             explains=("no-learning", "missing-step", "missing-zero-grad", "plateau", "zero-grad-misplaced"),
             advice="after the loss: optimizer.zero_grad(), loss.backward(), optimizer.step()",

@@ -57,7 +57,13 @@ class MissingStep(Check):
         facts = recording.facts
         if not facts.backwards:
             raise NotChecked("backward was never called")
-        if facts.backwards < LEAST or not facts.optimizers or recording.steps or facts.manual_steps or facts.weights_moved:
+        if (
+            facts.backwards < LEAST
+            or not facts.optimizers
+            or recording.steps
+            or facts.manual_steps
+            or facts.weights_moved
+        ):
             return None
         backward = recording.event_sites("backward")
         place = recording.site(backward[0] if backward else -1)

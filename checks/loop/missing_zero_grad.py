@@ -72,8 +72,10 @@ class MissingZeroGrad(Check):
         site = backward[0] if backward else -1
         lines = [recording.site(s) for s in (site, steps[0] if steps else -1)]
         edits = (
-            Edit("insert-zero-grad", {"backward_line": lines[0].line, "step_line": lines[1].line}),
-        ) if lines[0] and lines[1] and lines[0].path == lines[1].path else ()
+            (Edit("insert-zero-grad", {"backward_line": lines[0].line, "step_line": lines[1].line}),)
+            if lines[0] and lines[1] and lines[0].path == lines[1].path
+            else ()
+        )
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -81,14 +83,30 @@ class MissingZeroGrad(Check):
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
-                Evidence("stale_steps", round(share, 3), "0",
-                         f"at {share:.0%} of {len(stale)} steps .grad still held what the step before had used"),
-                Evidence("grad_norm_growth", round(last / first, 2) if first > 0 and last == last else None, "about 1",
-                         f"gradient norm {first:.3g} at the first step, {last:.3g} at the end"),
+                Evidence(
+                    "stale_steps",
+                    round(share, 3),
+                    "0",
+                    f"at {share:.0%} of {len(stale)} steps .grad still held what the step before had used",
+                ),
+                Evidence(
+                    "grad_norm_growth",
+                    round(last / first, 2) if first > 0 and last == last else None,
+                    "about 1",
+                    f"gradient norm {first:.3g} at the first step, {last:.3g} at the end",
+                ),
             ),
             treatments=(Treatment((Intervention("zero-after-step", "gradients zeroed after each step", {}),)),),
-            explains=("divergence", "oscillation", "lr-too-high", "momentum-too-high", "exploding-gradient",
-                      "no-learning", "dead-relu", "plateau"),
+            explains=(
+                "divergence",
+                "oscillation",
+                "lr-too-high",
+                "momentum-too-high",
+                "exploding-gradient",
+                "no-learning",
+                "dead-relu",
+                "plateau",
+            ),
             advice="call optimizer.zero_grad() before backward()",
             edits=edits,
         )

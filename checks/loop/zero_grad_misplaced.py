@@ -72,11 +72,16 @@ class ZeroGradMisplaced(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"zero_grad() wipes the gradient between backward() and step(): {share:.0%} of the steps had nothing to use",
+            title=f"zero_grad() wipes the gradient between backward() and step(): {share:.0%} of the steps were empty",
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
-                Evidence("empty_steps", round(share, 3), "0", f"{share:.0%} of {len(empty)} steps found every gradient zero or None"),
+                Evidence(
+                    "empty_steps",
+                    round(share, 3),
+                    "0",
+                    f"{share:.0%} of {len(empty)} steps found every gradient zero or None",
+                ),
             ),
             treatments=(Treatment((Intervention("skip-zero-grad", "this zero_grad left out", args),)),),
             explains=("no-learning", "plateau", "lr-too-low", "vanishing-gradient"),

@@ -7,8 +7,18 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Su
 from sgd_doctor.recording import Operand, Operation, Recording
 
 ELEMENTWISE = {
-    "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "sub", "rsub", "__sub__", "__rsub__", "mul", "poisson_nll_loss",
-    "soft_margin_loss", "dist",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "sub",
+    "rsub",
+    "__sub__",
+    "__rsub__",
+    "mul",
+    "poisson_nll_loss",
+    "soft_margin_loss",
+    "dist",
 }
 
 
@@ -68,7 +78,9 @@ class BroadcastTargetShape(Check):
         n = max(output.shape)
         how = "squeeze_input" if len(output.shape) > len(target.shape) else "unsqueeze_input"
         edit = {
-            "line": args["line"], "how": "unsqueeze" if how == "squeeze_input" else "squeeze", "operand": "target",
+            "line": args["line"],
+            "how": "unsqueeze" if how == "squeeze_input" else "squeeze",
+            "operand": "target",
             "side": "right" if first.derived else "left",
         }
         return Suspicion(
@@ -78,8 +90,12 @@ class BroadcastTargetShape(Check):
             rule=Rule.FACT,
             location=recording.location(op.site),
             evidence=(
-                Evidence("shapes", f"{output.shape} and {target.shape}", "equal",
-                         f"every one of the {n} predictions is compared with all {n} targets"),
+                Evidence(
+                    "shapes",
+                    f"{output.shape} and {target.shape}",
+                    "equal",
+                    f"every one of the {n} predictions is compared with all {n} targets",
+                ),
             ),
             treatments=(Treatment((Intervention("reshape-target", "target reshaped to the output", args),)),),
             explains=("plateau", "no-learning", "output-collapse", "lr-too-low", "slow-learning", "undertrained"),

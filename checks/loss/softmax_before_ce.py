@@ -9,8 +9,24 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Su
 from sgd_doctor.recording import Operation, Recording
 
 PASSING = {
-    "view", "reshape", "squeeze", "unsqueeze", "flatten", "float", "to", "contiguous", "transpose", "permute", "__getitem__",
-    "double", "clone", "type", "swapaxes", "movedim", "half", "bfloat16",
+    "view",
+    "reshape",
+    "squeeze",
+    "unsqueeze",
+    "flatten",
+    "float",
+    "to",
+    "contiguous",
+    "transpose",
+    "permute",
+    "__getitem__",
+    "double",
+    "clone",
+    "type",
+    "swapaxes",
+    "movedim",
+    "half",
+    "bfloat16",
 }
 """Functions that hand the same probabilities on."""
 MAX_HOPS = 8
@@ -83,8 +99,12 @@ class SoftmaxBeforeCe(Check):
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
-                Evidence("row_sums", 1.0, "logits: any sum",
-                         "every row that reaches cross-entropy is non-negative and sums to 1"),
+                Evidence(
+                    "row_sums",
+                    1.0,
+                    "logits: any sum",
+                    "every row that reaches cross-entropy is non-negative and sums to 1",
+                ),
                 Evidence("loss_floor", round(floor, 3), "0", f"lowest loss that probabilities can reach: {floor:.3f}"),
             ),
             treatments=(Treatment((Intervention("drop-function", "without the softmax", args),)),),

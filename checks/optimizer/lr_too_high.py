@@ -76,9 +76,12 @@ class LrTooHigh(Check):
             location=recording.location(optimizer.site),
             evidence=(
                 Evidence(
-                    "max_update_ratio", None if np.isnan(largest) else round(float(largest), 4), "< 0.02",
+                    "max_update_ratio",
+                    None if np.isnan(largest) else round(float(largest), 4),
+                    "< 0.02",
                     f"one step moved the weights by up to {largest:.0%} of their norm"
-                    if largest == largest else "the size of the steps is not finite",
+                    if largest == largest
+                    else "the size of the steps is not finite",
                 ),
             ),
             explains=("divergence", "oscillation", "no-learning", "dead-relu", "saturation", "exploding-gradient"),

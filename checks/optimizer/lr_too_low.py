@@ -68,7 +68,9 @@ class LrTooLow(Check):
             location=recording.location(recording.facts.optimizers[0].site),
             evidence=(
                 Evidence(
-                    "max_update_ratio", round(float(largest), 7), f"> {SCREEN_UPDATE_RATIO}",
+                    "max_update_ratio",
+                    round(float(largest), 7),
+                    f"> {SCREEN_UPDATE_RATIO}",
                     f"no step moved the weights by more than {largest:.2g} of their norm",
                 ),
             ),

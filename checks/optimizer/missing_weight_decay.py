@@ -69,7 +69,9 @@ class MissingWeightDecay(Check):
         decay = recording.column("weight_decay")
         if not np.all(np.isfinite(decay)) or decay.max() > 0:
             return None
-        training = stats.finite_mean(stats.tail(recording.column("task_loss")[np.isfinite(recording.column("task_loss"))]))
+        training = stats.finite_mean(
+            stats.tail(recording.column("task_loss")[np.isfinite(recording.column("task_loss"))])
+        )
         held = worst(recording.facts.held_out)
         last = held.loss[-1] if held is not None and held.loss else None
         if last is None or not (last - training) / task.trivial_loss > LEAST_GAP:
@@ -83,7 +85,12 @@ class MissingWeightDecay(Check):
             rule=Rule.HELD_OUT,
             location=recording.location(optimizer.site),
             evidence=(
-                Evidence("training_loss", round(training, 4), "close to held-out", f"training loss at the end: {training:.3g}"),
+                Evidence(
+                    "training_loss",
+                    round(training, 4),
+                    "close to held-out",
+                    f"training loss at the end: {training:.3g}",
+                ),
                 Evidence("held_out_loss", round(last, 4), "close to training", f"held-out loss at the end: {last:.3g}"),
             ),
             treatments=tuple(

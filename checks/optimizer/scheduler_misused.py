@@ -74,18 +74,23 @@ class SchedulerMisused(Check):
         rising = metrics[-1] > metrics[0] * (1 + FALL) and metrics[0] > 0
         loss = recording.column("loss")
         loss_falls = len(loss) > 8 and loss[-len(loss) // 4 :].mean() < loss[: len(loss) // 4].mean()
-        if not (scheduler.mode == "max" and falling and loss_falls) and not (scheduler.mode == "min" and rising and loss_falls):
+        if not (scheduler.mode == "max" and falling and loss_falls) and not (
+            scheduler.mode == "min" and rising and loss_falls
+        ):
             return None
         right = "min" if scheduler.mode == "max" else "max"
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
-            title=f'ReduceLROnPlateau(mode="{scheduler.mode}") cut lr from {lr[0]:.3g} to {lr[-1]:.3g} while its metric improved',
+            title=f'ReduceLROnPlateau(mode="{scheduler.mode}") cut lr from {lr[0]:.3g} to {lr[-1]:.3g} '
+            "while its metric improved",
             rule=Rule.KNOB,
             location=recording.location(scheduler.site),
             evidence=(
                 Evidence(
-                    "metric", float(metrics[-1]), f"judged with mode={right!r}",
+                    "metric",
+                    float(metrics[-1]),
+                    f"judged with mode={right!r}",
                     f"the metric went from {metrics[0]:.4g} to {metrics[-1]:.4g}, the learning rate from "
                     f"{lr[0]:.3g} to {lr[-1]:.3g}",
                 ),
@@ -108,7 +113,9 @@ class SchedulerMisused(Check):
             location=recording.location(scheduler.step_site),
             evidence=(
                 Evidence(
-                    "scheduler_steps_before_first_step", scheduler.before_first_step, "0",
+                    "scheduler_steps_before_first_step",
+                    scheduler.before_first_step,
+                    "0",
                     f"the scheduler was stepped {scheduler.before_first_step} times before the first optimizer step",
                 ),
             ),
@@ -124,7 +131,7 @@ class SchedulerMisused(Check):
             candidates = [window[-1]] if len(window) else []
             candidates += [np.mean(window[-n:]) for n in range(2, min(len(window), 512) + 1)]
             hits += any(abs(metric - c) <= SAME * max(1.0, abs(c)) for c in candidates)
-        if hits < 2 or hits < 0.8 * len(scheduler.metrics[:len(scheduler.metric_steps)]):
+        if hits < 2 or hits < 0.8 * len(scheduler.metrics[: len(scheduler.metric_steps)]):
             return None
         return Suspicion(
             check=self.name,
@@ -133,8 +140,12 @@ class SchedulerMisused(Check):
             rule=Rule.NOTE,
             location=recording.location(scheduler.step_site),
             evidence=(
-                Evidence("metric", float(scheduler.metrics[-1]), "a held-out loss",
-                         "the metric equals the mean training loss of the steps before"),
+                Evidence(
+                    "metric",
+                    float(scheduler.metrics[-1]),
+                    "a held-out loss",
+                    "the metric equals the mean training loss of the steps before",
+                ),
             ),
             advice="pass the validation loss to scheduler.step(); no harm was measured",
         )

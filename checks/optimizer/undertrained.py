@@ -58,6 +58,8 @@ class Undertrained(Check):
             title=f"the script makes only {recording.steps} optimizer step{'s' if recording.steps > 1 else ''}",
             rule=Rule.NOTE,
             location=recording.location(steps[0] if steps else -1),
-            evidence=(Evidence("steps", recording.steps, f">= {FEW}", f"{recording.steps} steps were made before the end"),),
+            evidence=(
+                Evidence("steps", recording.steps, f">= {FEW}", f"{recording.steps} steps were made before the end"),
+            ),
             advice="loop over the data for more epochs; too little was seen to judge the learning",
         )

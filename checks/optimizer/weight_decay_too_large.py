@@ -75,11 +75,15 @@ class WeightDecayTooLarge(Check):
             location=recording.location(recording.facts.optimizers[0].site),
             evidence=(
                 Evidence(
-                    "decay_pull_over_gradient", round(float(ratio), 3) if ratio == ratio else None, "< 0.2",
+                    "decay_pull_over_gradient",
+                    round(float(ratio), 3) if ratio == ratio else None,
+                    "< 0.2",
                     f"the decay pulls {ratio:.2g} times as hard as the gradient of the loss",
                 ),
                 Evidence(
-                    "weight_norm_lost", round(float(shrink), 3), "< 0.2",
+                    "weight_norm_lost",
+                    round(float(shrink), 3),
+                    "< 0.2",
                     f"the weight norm fell by {max(shrink, 0.0):.0%} in the first {len(norms)} steps",
                 ),
             ),

@@ -65,19 +65,31 @@ class Divergence(Check):
         if len(loss) < 10 or not (start > 0 and end > GROWTH * start):
             return None
         return self._symptom(
-            recording, f"the loss grew from {start:.3g} to {end:.3g}",
-            Evidence("loss", round(end, 4), f"< {start:.3g}", f"mean of the last steps {end:.4g}, of the first {start:.4g}"),
+            recording,
+            f"the loss grew from {start:.3g} to {end:.3g}",
+            Evidence(
+                "loss", round(end, 4), f"< {start:.3g}", f"mean of the last steps {end:.4g}, of the first {start:.4g}"
+            ),
         )
 
     def _nonfinite(self, recording: Recording, step: int) -> Suspicion | None:
         first = recording.facts.nonfinite
-        where = f"first in {first.where} {first.name} at step {first.step}" if first is not None else f"first at step {step}"
+        where = (
+            f"first in {first.where} {first.name} at step {first.step}"
+            if first is not None
+            else f"first at step {step}"
+        )
         finite = recording.column("loss")[:step]
         last = float(finite[-1]) if len(finite) else math.nan
         return self._symptom(
-            recording, f"the run is no longer finite from step {first.step if first else step} on, {where}",
-            Evidence("first_nonfinite_step", first.step if first else step, "none",
-                     f"last finite loss {last:.4g}; not finite {where}"),
+            recording,
+            f"the run is no longer finite from step {first.step if first else step} on, {where}",
+            Evidence(
+                "first_nonfinite_step",
+                first.step if first else step,
+                "none",
+                f"last finite loss {last:.4g}; not finite {where}",
+            ),
         )
 
     def _symptom(self, recording: Recording, title: str, evidence: Evidence) -> Suspicion:

@@ -65,7 +65,7 @@ class Overfitting(Check):
             loss = np.asarray([np.nan if v is None else v for v in held.loss])
             if not np.isfinite(loss).all():
                 continue
-            low, last = float(loss.min()), float(loss[-max(1, len(loss) // 10):].mean())
+            low, last = float(loss.min()), float(loss[-max(1, len(loss) // 10) :].mean())
             if (last - low) / task.trivial_loss > RISE and (last - training) / task.trivial_loss > GAP:
                 step = held.steps[int(loss.argmin())]
                 return Suspicion(
@@ -76,9 +76,13 @@ class Overfitting(Check):
                     rule=Rule.SYMPTOM,
                     location=recording.location(held.site),
                     evidence=(
-                        Evidence("held_out_rise", round(last - low, 4), f"< {RISE * task.trivial_loss:.3g}",
-                                 f"held-out loss rose from {low:.4g} (step {step}) to {last:.4g}"),
+                        Evidence(
+                            "held_out_rise",
+                            round(last - low, 4),
+                            f"< {RISE * task.trivial_loss:.3g}",
+                            f"held-out loss rose from {low:.4g} (step {step}) to {last:.4g}",
+                        ),
                     ),
-                    advice=f"stop near step {step}, or hold the model back: weight decay, dropout, augmentation, more data",
+                    advice=f"stop near step {step}, or use weight decay, dropout, augmentation, more data",
                 )
         return None

@@ -66,9 +66,7 @@ def drop_activation(source: Source, args: dict[str, Any]) -> list[Change] | None
     return _with_thresholds(source, on_line[0], name, _drop_built(source, on_line[0]))
 
 
-def _with_thresholds(
-    source: Source, call: cst.Call, name: str, changes: list[Change] | None
-) -> list[Change] | None:
+def _with_thresholds(source: Source, call: cst.Call, name: str, changes: list[Change] | None) -> list[Change] | None:
     more = adapted(source, call, name) if changes is not None else None
     return [*changes, *more] if changes is not None and more is not None else None
 
@@ -155,9 +153,7 @@ def _comments(source: Source, call: cst.Call, start: int, end: int) -> list[str]
     return [comment.value for comment in found if start <= source.span(comment)[0] < end]
 
 
-def _says_nothing(
-    source: Source, statement: cst.Assign, call: cst.Call, argument: cst.BaseExpression
-) -> bool:
+def _says_nothing(source: Source, statement: cst.Assign, call: cst.Call, argument: cst.BaseExpression) -> bool:
     """Whether ``x = F.softmax(x)`` would become ``x = x``."""
     return (
         statement.value is call

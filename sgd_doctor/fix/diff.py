@@ -17,9 +17,7 @@ def unified_diff(path: str, before: str, after: str) -> str:
     name = PurePath(path).as_posix().lstrip("/")
     # Without a tab behind it a name with a space ends at that space.
     tail = "\t" if " " in name else ""
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), fromfile=f"a/{name}{tail}", tofile=f"b/{name}{tail}"
-    )
+    lines = difflib.unified_diff(_lines(before), _lines(after), fromfile=f"a/{name}{tail}", tofile=f"b/{name}{tail}")
     return "".join(line if line.endswith("\n") else line + _NO_NEWLINE for line in lines)
 
 

@@ -205,9 +205,7 @@ def _of_dict(holder: cst.Dict, key: str) -> cst.BaseExpression | None:
     if any(isinstance(item, cst.StarredDictElement) for item in holder.elements):
         return None
     found = [
-        item.value
-        for item in holder.elements
-        if isinstance(item, cst.DictElement) and string_value(item.key) == key
+        item.value for item in holder.elements if isinstance(item, cst.DictElement) and string_value(item.key) == key
     ]
     return found[0] if len(found) == 1 else None
 

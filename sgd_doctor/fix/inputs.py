@@ -102,9 +102,7 @@ def _others(source: Source, call: cst.Call, data: Data) -> list[Data] | None:
             return None
         if reached.name == data.name or _derives_from(source, reached, data):
             continue
-        if reached.kind != data.kind or block_of(source, reached.statement) is not block_of(
-            source, data.statement
-        ):
+        if reached.kind != data.kind or block_of(source, reached.statement) is not block_of(source, data.statement):
             return None
         found[reached.name] = reached
     return list(found.values())

@@ -63,8 +63,7 @@ def calls_method_of(source: Source, node: cst.CSTNode, method: str, owner: str) 
     return [
         call
         for call in calls_in(source, node, method)
-        if isinstance(call.func, cst.Attribute)
-        and normalised(source.code(call.func.value)) == normalised(owner)
+        if isinstance(call.func, cst.Attribute) and normalised(source.code(call.func.value)) == normalised(owner)
     ]
 
 
@@ -95,9 +94,7 @@ def _target_at(source: Source, line: int) -> cst.Name | cst.Attribute | None:
         function = source.function_of(statement)
         calls = call_sites(source, function) if isinstance(function, cst.FunctionDef) else []
         statement = next(
-            (n for n in source.ancestors(calls[0]) if isinstance(n, cst.Assign))
-            if len(calls) == 1
-            else iter(()),
+            (n for n in source.ancestors(calls[0]) if isinstance(n, cst.Assign)) if len(calls) == 1 else iter(()),
             None,
         )
         if isinstance(statement, cst.Assign) and statement.value is not calls[0]:
@@ -142,9 +139,7 @@ def _is_around(source: Source, outer: cst.CSTNode | None, inner: cst.CSTNode | N
 def _parameter_for(source: Source, target: cst.Name, function: cst.FunctionDef) -> str | None:
     """The parameter of ``function`` through which its only caller passes ``target``."""
     calls = call_sites(source, function)
-    if len(calls) != 1 or (
-        class_of_method(source, function) is not None and function.name.value != "__init__"
-    ):
+    if len(calls) != 1 or (class_of_method(source, function) is not None and function.name.value != "__init__"):
         return None
     for name in parameter_names(source, function):
         arg = passed(source, calls[0], function, name)

@@ -95,9 +95,7 @@ def _trains_again(source: Source, statement: cst.CSTNode, model: str) -> bool:
     if not looped and source.function_of(statement) is None:
         return False
     switches = [_switch(source, item, model) for item in source.all(cst.Expr)]
-    in_loop = [
-        source.enclosing(found[1], cst.For) for found in switches if found is not None and found[0] == "train"
-    ]
+    in_loop = [source.enclosing(found[1], cst.For) for found in switches if found is not None and found[0] == "train"]
     return not any(in_loop)
 
 

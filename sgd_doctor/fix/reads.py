@@ -75,9 +75,7 @@ def _in_function(
         if arg.value is not read:
             continue
         name = arg.keyword.value if arg.keyword is not None else (names[index] if index < len(names) else "")
-        param = next(
-            (item for item in source.all(cst.Param, function.params) if item.name.value == name), None
-        )
+        param = next((item for item in source.all(cst.Param, function.params) if item.name.value == name), None)
         return param is not None and _all_reads(source, param.name, function.body, is_forward, depth)
     return False
 

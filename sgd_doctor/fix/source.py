@@ -174,9 +174,7 @@ class Source:
             return [node for node in found if not _holds_a_block(node)]
         # A lambda or a call can hold no statement, so small statements never nest.
         return [
-            node
-            for node in found
-            if node in statements or any(above in statements for above in self.ancestors(node))
+            node for node in found if node in statements or any(above in statements for above in self.ancestors(node))
         ]
 
     def covers(self, node: cst.CSTNode, line: int) -> bool:

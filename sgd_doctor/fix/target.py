@@ -73,9 +73,7 @@ def _two_plain(call: cst.Call) -> bool:
     return all(given) and not any(arg.star for arg in call.args)
 
 
-def _of_call(
-    source: Source, calls: list[cst.Call], operand: str, hint: str | None
-) -> cst.BaseExpression | None:
+def _of_call(source: Source, calls: list[cst.Call], operand: str, hint: str | None) -> cst.BaseExpression | None:
     if hint is not None and len(calls) > 1:
         calls = [call for call in calls if _matches(source, [arg.value for arg in call.args], hint)]
     if len(calls) != 1:

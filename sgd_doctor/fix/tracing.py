@@ -29,9 +29,7 @@ _PASSING = {"enumerate": 0, "tqdm": 0, "trange": 0, "list": 0, "iter": 0, "next"
 
 def unwrapped(node: cst.BaseExpression) -> cst.BaseExpression:
     """``x`` of ``x.view(-1, 4).to(device)``."""
-    while (
-        isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and called_name(node) in _WRAPPERS
-    ):
+    while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and called_name(node) in _WRAPPERS:
         node = node.func.value
     return node
 

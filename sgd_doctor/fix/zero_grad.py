@@ -45,9 +45,7 @@ def insert_zero_grad(source: Source, args: dict[str, Any]) -> list[Change] | Non
     return [insert_after(source, step, f"{name}.zero_grad()")]
 
 
-def _before_backward(
-    source: Source, backward: Statement, step: Statement | None, name: str
-) -> list[Change] | None:
+def _before_backward(source: Source, backward: Statement, step: Statement | None, name: str) -> list[Change] | None:
     block = siblings(source, backward)
     here = block.index(backward)
     zeroed = [i for i, item in enumerate(block) if calls_method_of(source, item, "zero_grad", name)]

@@ -11,8 +11,17 @@ from sgd_doctor.observe.tensors import plain
 from sgd_doctor.recording import Features
 
 WEIGHT_LAYERS = (
-    nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase, nn.Embedding, nn.EmbeddingBag,
-    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.MultiheadAttention,
+    nn.Linear,
+    nn.Bilinear,
+    nn.modules.conv._ConvNd,
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.modules.batchnorm._NormBase,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.MultiheadAttention,
 )
 MAX_FEATURES = 4096
 MAX_BATCHES = 24
@@ -63,7 +72,7 @@ class FeatureStatistics:
         if self.mean is not None and self.mean.shape[0] != rows.shape[1]:
             return
         if self.distinct is None:
-            self.distinct = min(DISTINCT, int(rows.reshape(-1)[:65536].unique().numel()))
+            self.distinct = min(DISTINCT, int(torch.unique(rows.reshape(-1)[:65536]).numel()))
         self._merge(rows.double())
 
     def _merge(self, rows: Tensor) -> None:
@@ -85,12 +94,21 @@ class FeatureStatistics:
         empty: list[float] = []
         known = self.mean is not None and self.squares is not None
         return Features(
-            source=self.source, layer=self.layer, batches=self.batches, count=self.count,
+            source=self.source,
+            layer=self.layer,
+            batches=self.batches,
+            count=self.count,
             mean=_numbers(self.mean) if known else tuple(empty),
             std=_numbers((self.squares / max(1, self.count)).sqrt()) if known and self.squares is not None else (),
-            minimum=_numbers(self.low), maximum=_numbers(self.high),
-            integer=self.integer, distinct=self.distinct, site=self.site, function=self.function,
-            function_site=self.function_site, operand=self.operand, input_is_data=self.from_data,
+            minimum=_numbers(self.low),
+            maximum=_numbers(self.high),
+            integer=self.integer,
+            distinct=self.distinct,
+            site=self.site,
+            function=self.function,
+            function_site=self.function_site,
+            operand=self.operand,
+            input_is_data=self.from_data,
             next_layer=self.next_layer,
         )
 
@@ -103,4 +121,5 @@ def _numbers(values: Tensor | None) -> tuple[float, ...]:
 
 
 def first_tensor(args: tuple[Any, ...]) -> Tensor | None:
+    """The first argument, if it is a tensor."""
     return args[0] if args and isinstance(args[0], Tensor) else None

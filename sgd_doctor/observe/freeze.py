@@ -28,9 +28,14 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         seconds=time.perf_counter() - o.started if o.anchored else 0.0,
         own_seconds=o.steps.own_time,
         steps=o.steps.count,
-        forwards=o.counts.forwards, backwards=o.counts.backwards, losses=o.counts.losses,
-        zero_grads=o.counts.zero_grads, evaluations=o.counts.evaluations, manual_steps=o.manual.moved,
-        grad_calls=o.counts.grad_calls, eval_mode_steps=o.counts.eval_mode_steps,
+        forwards=o.counts.forwards,
+        backwards=o.counts.backwards,
+        losses=o.counts.losses,
+        zero_grads=o.counts.zero_grads,
+        evaluations=o.counts.evaluations,
+        manual_steps=o.manual.moved,
+        grad_calls=o.counts.grad_calls,
+        eval_mode_steps=o.counts.eval_mode_steps,
         weights_moved=_weights_moved(o),
         loss_sites=tuple(sorted(o.loss_sites, key=lambda s: -o.loss_sites[s])),
         device=_device(o),
@@ -44,10 +49,14 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         parameters=names,
         module_sites={n: o.module_sites[i] for i, n in o.module_names.items() if i in o.module_sites},
         module_kinds={
-            o.module_names[id(m)]: type(m).__name__ for r in o.roots.values() for m in r.modules()
+            o.module_names[id(m)]: type(m).__name__
+            for r in o.roots.values()
+            for m in r.modules()
             if id(m) in o.module_names
         },
-        trace=trace, trace_step=trace_step, trace_complete=complete,
+        trace=trace,
+        trace_step=trace_step,
+        trace_complete=complete,
         leaves=o.leaves,
         features=o.features.freeze() if o.features is not None and o.features.batches else None,
         task=_task(o),
@@ -97,7 +106,10 @@ def _task(o: Observer) -> TaskFacts | None:
         return None
     trivial, std = o.targets.trivial_loss(o.task_kind), o.targets.std()
     return TaskFacts(
-        kind=o.task_kind, loss_name=o.task_loss, loss_site=o.task_site, classes=o.targets.classes,
+        kind=o.task_kind,
+        loss_name=o.task_loss,
+        loss_site=o.task_site,
+        classes=o.targets.classes,
         trivial_loss=trivial if trivial is not None and math.isfinite(trivial) else None,
         target_std=std if std is not None and math.isfinite(std) else None,
     )
@@ -118,7 +130,11 @@ def _device(o: Observer) -> str:
 
 
 def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
     return {
-        "sgd-doctor": __version__, "torch": str(torch.__version__), "numpy": str(np.__version__),
-        "python": platform.python_version(), "platform": platform.system(),
+        "sgd-doctor": __version__,
+        "torch": str(torch.__version__),
+        "numpy": str(np.__version__),
+        "python": platform.python_version(),
+        "platform": platform.system(),
     }

@@ -91,13 +91,17 @@ class HeldOutRecorder:
         for group in self.groups.values():
             steps = tuple(sorted(group.by_step))
             sums = [group.by_step[s] for s in steps]
-            found.append(HeldOut(
-                site=group.site, steps=steps,
-                loss=tuple(_ratio(s.loss, s.loss_samples) for s in sums),
-                accuracy=tuple(_ratio(s.hits, s.hit_samples) for s in sums),
-                samples=max((max(s.loss_samples, s.hit_samples) for s in sums), default=0),
-                training_mode=group.training_mode, mode_flags_matter=group.mode_flags_matter,
-            ))
+            found.append(
+                HeldOut(
+                    site=group.site,
+                    steps=steps,
+                    loss=tuple(_ratio(s.loss, s.loss_samples) for s in sums),
+                    accuracy=tuple(_ratio(s.hits, s.hit_samples) for s in sums),
+                    samples=max((max(s.loss_samples, s.hit_samples) for s in sums), default=0),
+                    training_mode=group.training_mode,
+                    mode_flags_matter=group.mode_flags_matter,
+                )
+            )
         return tuple(found)
 
 

@@ -41,8 +41,14 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
-    patches.hook(modules.register_module_forward_pre_hook(lambda m, args: o.forward_begins(m, args)))
-    patches.hook(modules.register_module_forward_hook(lambda m, args, out: o.forward_ends(m, out), always_call=True))
+    def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
+        return o.forward_begins(module, args)
+
+    def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
+        o.forward_ends(module, output)
+
+    patches.hook(modules.register_module_forward_pre_hook(before))
+    patches.hook(modules.register_module_forward_hook(after, always_call=True))
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -55,8 +61,8 @@ def _modules(o: Observer, patches: Patches) -> None:
 
 
 def _optimizers(o: Observer, patches: Patches) -> None:
-    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, a, k: o.step_begins(opt)))
-    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, a, k: o.step_ends(opt)))
+    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, *_: o.step_begins(opt)))
+    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, *_: o.step_ends(opt)))
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:
@@ -104,7 +110,8 @@ def _backward(o: Observer, patches: Patches) -> None:
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             loss = outputs if isinstance(outputs, Tensor) else next(iter(outputs), None)
-            if o.finished or o.in_backward or not o.here() or not _is_training_call(loss, inputs, kwargs):
+            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs)
+            if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
             o.backward_begins(loss)
@@ -118,12 +125,14 @@ def _backward(o: Observer, patches: Patches) -> None:
     patches.replace(torch.autograd, "grad", grad)
 
 
-def _is_training_call(loss: Any, inputs: Any, kwargs: dict[str, Any]) -> bool:
+def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
     """``autograd.grad(loss, parameters)`` as a replacement of ``backward``, not a penalty's inner gradient."""
     leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs) if isinstance(inputs, (list, tuple)) else []
     return (
-        isinstance(loss, Tensor) and loss.numel() == 1 and not kwargs.get("create_graph", False)
-        and bool(leaves) and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad for t in leaves)
+        loss.numel() == 1
+        and not kwargs.get("create_graph", False)
+        and bool(leaves)
+        and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad for t in leaves)
     )
 
 

@@ -44,7 +44,9 @@ class ManualSteps:
             return None
         with torch.no_grad():
             change = [
-                float(torch.linalg.vector_norm(sample_view(t).float() - old.float())) if t.shape == was.shape else math.nan
+                float(torch.linalg.vector_norm(sample_view(t).float() - old.float()))
+                if t.shape == was.shape
+                else math.nan
                 for t, was, old in zip(now, self._leaves, self._before, strict=True)
             ]
         moved, norm = total(change), total(foreach_norms(self._before))

@@ -36,8 +36,23 @@ TRACED_UNITS = 2
 """Backward-to-backward stretches whose operations are recorded."""
 PAIR_UNITS = 6
 PAIR_NAMES = LOSS_FUNCTIONS | {
-    "sub", "rsub", "__sub__", "__rsub__", "eq", "__eq__", "mul", "__mul__", "__rmul__", "gather", "__getitem__",
-    "cosine_similarity", "pairwise_distance", "cdist", "dist", "ne", "div",
+    "sub",
+    "rsub",
+    "__sub__",
+    "__rsub__",
+    "eq",
+    "__eq__",
+    "mul",
+    "__mul__",
+    "__rmul__",
+    "gather",
+    "__getitem__",
+    "cosine_similarity",
+    "pairwise_distance",
+    "cdist",
+    "dist",
+    "ne",
+    "div",
 }
 _KIND = {name: number for number, name in enumerate(EVENTS)}
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -70,6 +85,8 @@ class Counts:
 
 @dataclass
 class SchedulerState:
+    """What is known of one scheduler so far."""
+
     kind: str
     site: int
     mode: str | None = None
@@ -81,8 +98,13 @@ class SchedulerState:
 
     def freeze(self) -> SchedulerFacts:
         return SchedulerFacts(
-            kind=self.kind, site=self.site, steps=self.steps, step_site=self.step_site, mode=self.mode,
-            metrics=tuple(self.metrics), metric_steps=tuple(self.metric_steps),
+            kind=self.kind,
+            site=self.site,
+            steps=self.steps,
+            step_site=self.step_site,
+            mode=self.mode,
+            metrics=tuple(self.metrics),
+            metric_steps=tuple(self.metric_steps),
             before_first_step=self.before_first_step,
         )
 
@@ -389,8 +411,12 @@ class Observer:
             held.update(id(p) for g in (optimizer.param_groups if optimizer else ()) for p in g["params"])
         inside = {id(p) for root in self.roots.values() for p in root.parameters()}
         return tuple(
-            Leaf(name=self.steps.names.get(id(t), f"tensor {tuple(t.shape)}"), shape=tuple(t.shape),
-                 in_optimizer=id(t) in held, in_module=id(t) in inside)
+            Leaf(
+                name=self.steps.names.get(id(t), f"tensor {tuple(t.shape)}"),
+                shape=tuple(t.shape),
+                in_optimizer=id(t) in held,
+                in_module=id(t) in inside,
+            )
             for t in found[:2048]
         )
 

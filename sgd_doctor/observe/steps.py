@@ -21,8 +21,21 @@ ALWAYS = 24
 EVERY = 10
 """Later, at least every tenth step."""
 COLUMNS = (
-    "loss", "task_loss", "accuracy", "grad_norm", "weight_norm", "update_ratio", "lr", "momentum", "weight_decay",
-    "decay_ratio", "stale", "empty_grads", "backwards", "optimizer", "seconds",
+    "loss",
+    "task_loss",
+    "accuracy",
+    "grad_norm",
+    "weight_norm",
+    "update_ratio",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "decay_ratio",
+    "stale",
+    "empty_grads",
+    "backwards",
+    "optimizer",
+    "seconds",
 )
 HYPERPARAMETERS = ("lr", "momentum", "weight_decay", "dampening", "nesterov", "betas", "maximize")
 
@@ -90,8 +103,12 @@ class StepRecorder:
         state = self.optimizers.get(id(optimizer))
         if state is None or state.reference() is not optimizer:
             state = OptimizerState(
-                reference=weakref.ref(optimizer), number=len(self.optimizers), kind=type(optimizer).__name__, site=site,
-                created_at=self.count, groups=tuple(hyperparameters(g) for g in optimizer.param_groups),
+                reference=weakref.ref(optimizer),
+                number=len(self.optimizers),
+                kind=type(optimizer).__name__,
+                site=site,
+                created_at=self.count,
+                groups=tuple(hyperparameters(g) for g in optimizer.param_groups),
             )
             self.optimizers[id(optimizer)] = state
         return state
@@ -108,8 +125,13 @@ class StepRecorder:
     def facts(self) -> tuple[OptimizerFacts, ...]:
         return tuple(
             OptimizerFacts(
-                kind=s.kind, site=s.site, created_at_step=s.created_at, parameters=s.size, groups=s.groups,
-                steps=s.steps, names=tuple(self.names.get(id(p), "") for p in s.parameters[:512]),
+                kind=s.kind,
+                site=s.site,
+                created_at_step=s.created_at,
+                parameters=s.size,
+                groups=s.groups,
+                steps=s.steps,
+                names=tuple(self.names.get(id(p), "") for p in s.parameters[:512]),
             )
             for s in sorted(self.optimizers.values(), key=lambda s: s.number)
         )
@@ -179,7 +201,9 @@ class StepRecorder:
         grad_norm = total(self._norms)
         group = hyperparameters(optimizer.param_groups[0]) if optimizer.param_groups else {}
         row |= {
-            "grad_norm": grad_norm, "stale": self.stale_share(state), "optimizer": float(state.number),
+            "grad_norm": grad_norm,
+            "stale": self.stale_share(state),
+            "optimizer": float(state.number),
             "empty_grads": float(not self._held or grad_norm == 0.0),
         }
         for name in ("lr", "momentum", "weight_decay"):
@@ -199,8 +223,10 @@ class StepRecorder:
         with torch.no_grad():
             change = foreach_norms(list(torch._foreach_sub(views, before))) if views else []
             weight = foreach_norms(before)
-        scale = [math.sqrt(p.numel() / max(1, v.numel())) for p, v in zip(
-            (p for p in state.parameters if plain(p) and p.is_floating_point()), views, strict=False)]
+        scale = [
+            math.sqrt(p.numel() / max(1, v.numel()))
+            for p, v in zip((p for p in state.parameters if plain(p) and p.is_floating_point()), views, strict=False)
+        ]
         moved = total([c * s for c, s in zip(change, scale, strict=False)])
         norm = total([w * s for w, s in zip(weight, scale, strict=False)])
         row["weight_norm"], row["update_ratio"] = norm, moved / norm if norm > 0 else math.nan
@@ -208,18 +234,30 @@ class StepRecorder:
         if decay and decay == decay:
             decoupled = "AdamW" in state.kind or state.kind in ("Adamax", "NAdamW")
             row["decay_ratio"] = (
-                decay * row["lr"] * norm / moved if decoupled and moved > 0 else decay * norm / max(row["grad_norm"], 1e-30)
+                decay * row["lr"] * norm / moved
+                if decoupled and moved > 0
+                else decay * norm / max(row["grad_norm"], 1e-30)
             )
         self.sampled.append(self.count)
-        self.sampled_norms.append({
-            self.names.get(id(p), f"parameter {i}"): n
-            for i, (p, n) in enumerate(zip(self._held, self._norms, strict=True))
-        })
-        self.sampled_ratios.append({
-            self.names.get(id(p), f"parameter {i}"): c / w if w > 0 else math.nan
-            for i, (p, c, w) in enumerate(zip(
-                (p for p in state.parameters if plain(p) and p.is_floating_point()), change, weight, strict=False))
-        })
+        self.sampled_norms.append(
+            {
+                self.names.get(id(p), f"parameter {i}"): n
+                for i, (p, n) in enumerate(zip(self._held, self._norms, strict=True))
+            }
+        )
+        self.sampled_ratios.append(
+            {
+                self.names.get(id(p), f"parameter {i}"): c / w if w > 0 else math.nan
+                for i, (p, c, w) in enumerate(
+                    zip(
+                        (p for p in state.parameters if plain(p) and p.is_floating_point()),
+                        change,
+                        weight,
+                        strict=False,
+                    )
+                )
+            }
+        )
 
     def append(self, row: dict[str, float]) -> None:
         row.setdefault("seconds", time.perf_counter() - self.started)

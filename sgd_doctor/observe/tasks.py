@@ -14,11 +14,25 @@ from sgd_doctor.observe.tensors import rows_are_log_probabilities, rows_are_prob
 CLASS_LOSSES = {"cross_entropy", "nll_loss", "multi_margin_loss"}
 BINARY_LOSSES = {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
 REAL_LOSSES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
-LOSS_FUNCTIONS = CLASS_LOSSES | BINARY_LOSSES | REAL_LOSSES | {
-    "kl_div", "poisson_nll_loss", "gaussian_nll_loss", "multilabel_soft_margin_loss", "ctc_loss",
-    "hinge_embedding_loss", "cosine_embedding_loss", "margin_ranking_loss", "soft_margin_loss",
-    "triplet_margin_loss", "triplet_margin_with_distance_loss", "multilabel_margin_loss",
-}
+LOSS_FUNCTIONS = (
+    CLASS_LOSSES
+    | BINARY_LOSSES
+    | REAL_LOSSES
+    | {
+        "kl_div",
+        "poisson_nll_loss",
+        "gaussian_nll_loss",
+        "multilabel_soft_margin_loss",
+        "ctc_loss",
+        "hinge_embedding_loss",
+        "cosine_embedding_loss",
+        "margin_ranking_loss",
+        "soft_margin_loss",
+        "triplet_margin_loss",
+        "triplet_margin_with_distance_loss",
+        "multilabel_margin_loss",
+    }
+)
 IGNORE_INDEX = -100
 MAX_LABELS = 4096
 
@@ -46,7 +60,7 @@ class TargetStatistics:
     def add(self, kind: str, target: Tensor, classes: int) -> None:
         self.classes = max(self.classes, classes)
         if kind == "class":
-            values, counts = target.reshape(-1).unique(return_counts=True)
+            values, counts = torch.unique(target.reshape(-1), return_counts=True)
             for value, number in zip(values.tolist(), counts.tolist(), strict=True):
                 if value != IGNORE_INDEX and (value in self.counts or len(self.counts) < MAX_LABELS):
                     self.counts[value] = self.counts.get(value, 0) + number

@@ -66,7 +66,9 @@ def _norm(tensor: Tensor) -> float:
         tensor = tensor.coalesce().values()
     if not plain(tensor) or tensor.numel() == 0:
         return 0.0
-    return float(torch.linalg.vector_norm(tensor.detach().to(torch.complex64 if tensor.is_complex() else torch.float32)))
+    return float(
+        torch.linalg.vector_norm(tensor.detach().to(torch.complex64 if tensor.is_complex() else torch.float32))
+    )
 
 
 def total(norms: Sequence[float]) -> float:
@@ -75,12 +77,14 @@ def total(norms: Sequence[float]) -> float:
 
 
 def all_finite(tensor: Tensor) -> bool:
+    """Whether every value is finite; tensors without ordinary values count as finite."""
     if not (tensor.is_floating_point() or tensor.is_complex()) or not plain(tensor) or tensor.numel() == 0:
         return True
     return bool(torch.isfinite(tensor.detach().sum()).item()) or bool(torch.isfinite(tensor.detach()).all().item())
 
 
 def class_dim(tensor: Tensor) -> int:
+    """The dimension along which classes lie."""
     return 1 if tensor.dim() > 1 else 0
 
 

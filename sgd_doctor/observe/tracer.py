@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from sgd_doctor.observe.sites import SiteTable
-from sgd_doctor.observe.tensors import plain, rows_are_probabilities, thinned
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
+from sgd_doctor.observe.tensors import plain, rows_are_probabilities, thinned
 from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
@@ -25,8 +25,23 @@ MAX_MEASURED = 96
 DISTINCT_LIMIT = 4096
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
-    "linear", "matmul", "mm", "bmm", "addmm", "mv", "dot", "einsum", "conv1d", "conv2d", "conv3d", "__matmul__",
-    "__rmatmul__", "mul", "__mul__", "embedding", "bilinear",
+    "linear",
+    "matmul",
+    "mm",
+    "bmm",
+    "addmm",
+    "mv",
+    "dot",
+    "einsum",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "__matmul__",
+    "__rmatmul__",
+    "mul",
+    "__mul__",
+    "embedding",
+    "bilinear",
 }
 
 
@@ -80,7 +95,7 @@ class Tracer(TorchFunctionMode):
     def switch(self, on: bool) -> None:
         """Push or pop the mode, where that is safe."""
         if on and not self._on and torch._C._len_torch_function_stack() == 0:
-            self.__enter__()
+            self.__enter__()  # type: ignore[no-untyped-call]
             self._on = True
         elif not on and self._on:
             depth = torch._C._len_torch_function_stack()
@@ -127,9 +142,13 @@ class Tracer(TorchFunctionMode):
         return result
 
     def _note(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        outputs = [result] if isinstance(result, Tensor) else [
-            t for t in result if isinstance(t, Tensor)
-        ] if isinstance(result, (list, tuple)) else []
+        outputs = (
+            [result]
+            if isinstance(result, Tensor)
+            else [t for t in result if isinstance(t, Tensor)]
+            if isinstance(result, (list, tuple))
+            else []
+        )
         inputs = list(tensor_arguments(args, kwargs))
         if not inputs:
             return
@@ -170,14 +189,18 @@ class Tracer(TorchFunctionMode):
     # -- recording
 
     def _record(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        inputs: list[Tensor], derived: list[bool], outputs: list[Tensor],
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        inputs: list[Tensor],
+        derived: list[bool],
+        outputs: list[Tensor],
     ) -> None:
         close = (not self.in_forward or name in LOSS_FUNCTIONS) and self.measured < MAX_MEASURED
         self.measured += close
         operands = tuple(
-            self._operand(tensor, is_derived, close)
-            for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
+            self._operand(tensor, is_derived, close) for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
         )
         self.operations.append(
             Operation(
@@ -218,11 +241,17 @@ def _measured(base: Operand, tensor: Tensor) -> Operand:
     low, high = (float(v) for v in reals.aminmax())
     small = values.numel() <= DISTINCT_LIMIT
     return Operand(
-        shape=base.shape, dtype=base.dtype, derived=base.derived, parameter=base.parameter, origin=base.origin,
-        minimum=_number(low), maximum=_number(high), mean=_number(float(reals.mean())),
+        shape=base.shape,
+        dtype=base.dtype,
+        derived=base.derived,
+        parameter=base.parameter,
+        origin=base.origin,
+        minimum=_number(low),
+        maximum=_number(high),
+        mean=_number(float(reals.mean())),
         std=_number(float(reals.std(unbiased=False))),
         row_sums_to_one=tensor.numel() == values.numel() and rows_are_probabilities(tensor),
-        distinct=int(values.unique().numel()) if small else None,
+        distinct=int(torch.unique(values).numel()) if small else None,
     )
 
 

@@ -59,9 +59,7 @@ def features(report: Report) -> str:
     """The input statistics."""
     scales = report.features
     stds = _finite(scales.std) if scales is not None else []
-    spread = (
-        f": standard deviations from {words.number(min(stds))} to {words.number(max(stds))}" if stds else ""
-    )
+    spread = f": standard deviations from {words.number(min(stds))} to {words.number(max(stds))}" if stds else ""
     return f"Range, mean and spread of each input feature{spread}."
 
 

@@ -41,9 +41,7 @@ _RC: dict[str, object] = {
 def _own_settings() -> Iterator[None]:
     """Our look whatever style the user's own script or notebook has set."""
     # rcParamsDefault also holds the backend, which belongs to the user.
-    ours: dict[Any, Any] = {
-        key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key
-    }
+    ours: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key}
     ours.update(_RC)
     with matplotlib.rc_context(ours):
         yield
@@ -120,9 +118,7 @@ def grad_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
 def has_features(report: Report) -> bool:
     """Whether any input statistic is finite."""
     scales = report.features
-    return scales is not None and any(
-        any_finite(item) for item in (scales.mean, scales.minimum, scales.maximum)
-    )
+    return scales is not None and any(any_finite(item) for item in (scales.mean, scales.minimum, scales.maximum))
 
 
 def save(figure: Figure, fmt: str, dpi: int = 100) -> bytes:
@@ -179,9 +175,7 @@ def _panels(report: Report) -> list[Panel]:
             )
         )
     elif any_finite(curves.grad_norm):
-        found.append(
-            ("Gradient norm", lambda ax: plots.draw_curve(ax, curves.grad_norm, curves.step, "norm", theme))
-        )
+        found.append(("Gradient norm", lambda ax: plots.draw_curve(ax, curves.grad_norm, curves.step, "norm", theme)))
     if has_features(report):
         found.append(
             (

@@ -150,9 +150,7 @@ def layer_matrix(rows: Sequence[LayerCurve], column: str) -> tuple[list[int], Fl
     return steps_seen, np.array(matrix, dtype=np.float64).reshape(len(rows), len(steps_seen))
 
 
-def draw_layers(
-    ax: Axes, report: Report, column: str, theme: Theme, cmap: Colormap, *, labels: int = MAX_ROWS
-) -> None:
+def draw_layers(ax: Axes, report: Report, column: str, theme: Theme, cmap: Colormap, *, labels: int = MAX_ROWS) -> None:
     """Heat map, layers by steps, logarithmic colours; at most ``labels`` rows are named."""
     style(ax, theme)
     ax.grid(False)
@@ -164,9 +162,7 @@ def draw_layers(
     image = ax.imshow(matrix, aspect="auto", cmap=cmap, norm=LogNorm(low, high), interpolation="nearest")
     every = max(1, math.ceil(len(rows) / labels))
     prefix, names = _names(rows)
-    ax.set_yticks(
-        range(0, len(rows), every), [label(name, 26 if every == 1 else 20) for name in names[::every]]
-    )
+    ax.set_yticks(range(0, len(rows), every), [label(name, 26 if every == 1 else 20) for name in names[::every]])
     if every == 1:
         ax.set_ylabel(label(prefix, 40))
     ticks = sorted({round(i * (len(steps) - 1) / 5) for i in range(6)})
@@ -214,9 +210,7 @@ def draw_features(ax: Axes, report: Report, theme: Theme) -> None:
     scales = report.features
     if scales is None:
         return
-    mean, std, low, high = (
-        floats(item) for item in (scales.mean, scales.std, scales.minimum, scales.maximum)
-    )
+    mean, std, low, high = (floats(item) for item in (scales.mean, scales.std, scales.minimum, scales.maximum))
     count = min(len(mean), len(std), len(low), len(high))
     mean, std, low, high = mean[:count], std[:count], low[:count], high[:count]
     x = np.arange(count, dtype=np.float64)

@@ -68,9 +68,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _result(
-    report: Report, finding: Finding, index: dict[str, int], root: Path, seen: Counter[str]
-) -> dict[str, Any]:
+def _result(report: Report, finding: Finding, index: dict[str, int], root: Path, seen: Counter[str]) -> dict[str, Any]:
     where = finding.location or _script_start(report)
     print_of = _fingerprint(finding, where, root)
     seen[print_of] += 1
@@ -162,6 +160,5 @@ def _replacements(diff: str) -> list[dict[str, Any]]:
         elif found and line[:1] in (" ", "+"):
             new.append(line[1:])
     return [
-        {"deletedRegion": item["deletedRegion"], "insertedContent": {"text": "\n".join(item["_new"])}}
-        for item in found
+        {"deletedRegion": item["deletedRegion"], "insertedContent": {"text": "\n".join(item["_new"])}} for item in found
     ]

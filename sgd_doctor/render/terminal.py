@@ -73,9 +73,7 @@ def _blocks(report: Report, marks: _Marks) -> Iterator[RenderableType]:
     if report.problems and report.ruled_out:
         yield from _section("Ruled out", marks)
         for item in report.ruled_out:
-            yield _indent(
-                Text.assemble((words.one_line(item.check), "bold"), f": {words.one_line(item.reason)}")
-            )
+            yield _indent(Text.assemble((words.one_line(item.check), "bold"), f": {words.one_line(item.reason)}"))
     if report.not_checked:
         yield from _section("Not checked", marks)
         for reason, names in words.grouped(report.not_checked):

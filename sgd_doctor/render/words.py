@@ -233,9 +233,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Target", f"{target_name(report)} ({one_line(report.target.kind)})"),
         ("Observed", ended(report)),
     ]
-    rows.append(
-        ("Probes", f"{plural(len(run.probes), 'run')}, replayed by {run.replay}" if run.probes else "none")
-    )
+    rows.append(("Probes", f"{plural(len(run.probes), 'run')}, replayed by {run.replay}" if run.probes else "none"))
     if run.overhead is not None and math.isfinite(run.overhead):
         rows.append(("Recording cost", f"{max(0.0, run.overhead - 1) * 100:.0f} % of the run time"))
     rates = {rate for rate in map(finite, report.curves.lr) if rate is not None}

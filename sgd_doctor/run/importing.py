@@ -20,7 +20,7 @@ class _After:
     ) -> ModuleSpec | None:
         if name != self.name:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]  # typeshed wants a subclass
+        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is None or spec.loader is None:
             return spec
@@ -39,4 +39,4 @@ def after_import(name: str, action: Callable[[], None]) -> None:
     if name in sys.modules:
         action()
     else:
-        sys.meta_path.insert(0, _After(name, action))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _After(name, action))

@@ -127,17 +127,33 @@ class Harness:
         reader, writer = os.pipe()
         control_fd = control.fileno() if control is not None else -1
         spec = ChildSpec(
-            kind=self.target.kind, target=self.target.name, argv=self.target.argv, run=run, scratch=str(scratch),
-            results=str(self.results), shield=self.shield, seed=self.seed, control_fd=control_fd, notes_fd=writer,
+            kind=self.target.kind,
+            target=self.target.name,
+            argv=self.target.argv,
+            run=run,
+            scratch=str(scratch),
+            results=str(self.results),
+            shield=self.shield,
+            seed=self.seed,
+            control_fd=control_fd,
+            notes_fd=writer,
             patches=patches or {},
         )
         environ = dict(os.environ)
         if self.shield:
             quiet_trackers(environ, scratch)
         child = subprocess.Popen(
-            [sys.executable, *_interpreter_options(), "-c", _BOOTSTRAP.format(parent=_PACKAGE_PARENT),
-             msgspec.json.encode(spec).decode()],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, start_new_session=True,
+            [
+                sys.executable,
+                *_interpreter_options(),
+                "-c",
+                _BOOTSTRAP.format(parent=_PACKAGE_PARENT),
+                msgspec.json.encode(spec).decode(),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            start_new_session=True,
             pass_fds=[fd for fd in (writer, control_fd) if fd >= 0],
         )
         os.close(writer)
@@ -195,11 +211,16 @@ class Harness:
             raise SgdDoctorError("the child process stopped answering before the first training step")
         how = "time-limit" if late else "killed"
         note = (
-            "the time was up before the first training step" if late
+            "the time was up before the first training step"
+            if late
             else f"the script's process ended by itself with status {status} ({_signal_name(status)})"
         )
         facts = Facts(
-            kind=self.target.kind, path=self.target.name, argv=self.target.argv, ended=how, exit_code=status,
+            kind=self.target.kind,
+            path=self.target.name,
+            argv=self.target.argv,
+            ended=how,
+            exit_code=status,
             notes=(note,),
         )
         return Recording(facts=facts)
@@ -236,9 +257,14 @@ class Harness:
         self._probes += 1
         seconds = max(0.5, deadline - time.monotonic())
         return self._probes, RunSpec(
-            output=str(self.results / f"probe-{self._probes}.npz"), max_steps=request.steps, min_steps=1,
-            soft_seconds=seconds, hard_seconds=seconds + 2.0, interventions=request.interventions,
-            measure_task=request.measure_task, overhead=0.0,
+            output=str(self.results / f"probe-{self._probes}.npz"),
+            max_steps=request.steps,
+            min_steps=1,
+            soft_seconds=seconds,
+            hard_seconds=seconds + 2.0,
+            interventions=request.interventions,
+            measure_task=request.measure_task,
+            overhead=0.0,
         )
 
     def _by_fork(self, requests: Sequence[ProbeRequest], deadline: float) -> list[Recording | None]:
@@ -308,7 +334,8 @@ def _take_recording(path: Path) -> Recording | None:
 
 def _interpreter_options() -> list[str]:
     """Options of this interpreter that change how a script behaves (-W, -X, -O, ...)."""
-    return subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # what multiprocessing uses
+    options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    return options
 
 
 def _signal_name(status: int | None) -> str:

@@ -237,9 +237,7 @@ def _held_path(held: dict[str, int], path: str) -> str:
     return f"/proc/self/fd/{held[path]}"
 
 
-def _cover_whole(
-    scratch: str, store: Store, table: Sequence[Mount], keep: Sequence[str], held: dict[str, int]
-) -> None:
+def _cover_whole(scratch: str, store: Store, table: Sequence[Mount], keep: Sequence[str], held: dict[str, int]) -> None:
     root = os.path.join(scratch, "root")
     os.mkdir(root)
     store.cover("/", root)

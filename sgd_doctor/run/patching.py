@@ -90,7 +90,5 @@ def _replace_bound(replaced: Mapping[int, Function]) -> None:
                 if id(function) in replaced:
                     setattr(holder, key, staticmethod(replaced[id(function)]))
                 defaults = getattr(function, "__defaults__", None) or ()
-                if isinstance(function, FunctionType) and any(
-                    id(default) in replaced for default in defaults
-                ):
+                if isinstance(function, FunctionType) and any(id(default) in replaced for default in defaults):
                     function.__defaults__ = tuple(replaced.get(id(value), value) for value in defaults)

@@ -51,6 +51,7 @@ def descendants(root: int) -> list[int]:
 
 
 def session_of(pid: int) -> int:
+    """The session of a process; -1 where it is gone."""
     with contextlib.suppress(OSError):
         return os.getsid(pid)
     return -1

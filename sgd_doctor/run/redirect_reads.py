@@ -43,9 +43,7 @@ functools.update_wrapper(redirected_open, _io_open)
 
 
 @patch("open")
-def _os_open(
-    original: Function, path: AnyPath, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
-) -> int:
+def _os_open(original: Function, path: AnyPath, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     node = find(path, dir_fd, follow=not flags & os.O_NOFOLLOW)
     creates = flags & os.O_CREAT and node.seen is None
     number: int

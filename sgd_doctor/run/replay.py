@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from sgd_doctor.run.watching import Run
 
 
-
 def unsafe() -> str:
     """Why the process cannot be forked here; empty where it can."""
     if not hasattr(os, "fork"):
         return "this platform cannot fork"
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return "CUDA is in use"
     if getattr(torch, "mps", None) is not None and torch.backends.mps.is_available():
         return "Metal (mps) cannot be forked"
@@ -86,12 +85,13 @@ class Server:
         self.send(Note("ready"))
         while True:
             timeout = 0.2 if self.living else None
-            ready, _, _ = select.select([self.control, *self.living], [], [], timeout)
+            sources: list[int] = [self.control.fileno(), *self.living]
+            ready, _, _ = select.select(sources, [], [], timeout)
             for source in ready:
-                if source is not self.control:
+                if source in self.living:
                     self.reap(source)
             self.end_late()
-            if self.control in ready:
+            if self.control.fileno() in ready:
                 for command in self.receive():
                     if self.spawn(command):
                         return command
@@ -207,4 +207,3 @@ def loaders_without_workers() -> None:
             self.num_workers, self.timeout, self.prefetch_factor = workers, timeout, factor
 
     dataloader.DataLoader._get_iterator = single  # type: ignore[method-assign]
-

@@ -12,6 +12,8 @@ import importlib.util
 import os
 import sys
 import types
+from collections.abc import Callable
+from importlib.abc import InspectLoader
 from types import CodeType, TracebackType
 
 from sgd_doctor.errors import UsageError
@@ -69,12 +71,16 @@ def module(name: str) -> Program:
     finally:
         sys.path.pop(0)
     loader = spec.loader if spec is not None else None
-    code = loader.get_code(spec.name) if spec is not None and hasattr(loader, "get_code") else None
+    code = loader.get_code(spec.name) if spec is not None and isinstance(loader, InspectLoader) else None
     if spec is None or code is None:
         raise UsageError(f"no module {name!r} that can be run; is it importable from {os.getcwd()}?")
     fresh = types.ModuleType("__main__")
     vars(fresh).update(
-        __file__=spec.origin, __builtins__=builtins, __loader__=loader, __spec__=spec, __cached__=spec.cached,
+        __file__=spec.origin,
+        __builtins__=builtins,
+        __loader__=loader,
+        __spec__=spec,
+        __cached__=spec.cached,
         __package__=spec.parent,
     )
     return Program(code, fresh, os.getcwd(), spec.origin or name)
@@ -98,7 +104,7 @@ def notebook(path: str) -> Program:
     return Program(compile(source, absolute, "exec", dont_inherit=True), fresh, os.path.dirname(absolute), path)
 
 
-PROGRAMS = {"script": script, "module": module, "notebook": notebook}
+PROGRAMS: dict[str, Callable[[str], Program]] = {"script": script, "module": module, "notebook": notebook}
 
 
 def own_frames_removed(traceback: TracebackType | None) -> TracebackType | None:

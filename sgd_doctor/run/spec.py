@@ -61,4 +61,5 @@ class Command(msgspec.Struct, frozen=True):
 
 
 def line(value: Any) -> bytes:
+    """One message: JSON and a newline."""
     return msgspec.json.encode(value) + b"\n"

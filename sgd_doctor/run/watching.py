@@ -123,6 +123,7 @@ def watch(run: Run, control_fd: int) -> None:
 
 
 def seed_everything(seed: int) -> None:
+    """Seed random, torch and, where it is imported, numpy."""
     import random
 
     import torch
@@ -199,8 +200,12 @@ def keep_crash(run: Run, error: BaseException) -> None:
     site, names = _user_place(sites, error.__traceback__)
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     run.crash = Crash(
-        kind=type(error).__name__, message=str(error)[:2000], site=site, traceback=text[-8000:],
-        step=run.observer.steps.count if run.observer is not None else 0, locals=names,
+        kind=type(error).__name__,
+        message=str(error)[:2000],
+        site=site,
+        traceback=text[-8000:],
+        step=run.observer.steps.count if run.observer is not None else 0,
+        locals=names,
     )
 
 
