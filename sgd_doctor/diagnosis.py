@@ -54,6 +54,8 @@ DEFAULT_MARGIN = 0.05
 SMELL_SHARE = 0.8
 HELD_OUT_GAIN = 0.03
 HELD_OUT_SHARE = 0.1
+LEARNED = 0.9
+"""A training loss above this share of the trivial one means that the decay only stopped the learning."""
 MAX_LONG = 2000
 NOT_LEARNING = 0.85
 """Share of the starting loss above which a run counts as not learning."""
@@ -299,7 +301,12 @@ class Examiner:
             enough = lr_best.score - best.score >= margin
             if suspicion.rule is Rule.SMELL:
                 enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
-            if gain > KNOB_GAIN and enough and self.holds_again(suspicion, best, lr_best, margin, steps):
+            if (
+                gain > KNOB_GAIN
+                and enough
+                and self.holds_again(suspicion, best, lr_best, margin, steps)
+                and self.held_out_agrees(suspicion, best)
+            ):
                 results.append((gain, suspicion, best, factor, plain))
             else:
                 self.rule_out(suspicion, control, best, lr_best, lr_factor)
@@ -334,6 +341,16 @@ class Examiner:
             f"{suspicion.check}: once more with another seed",
         )
         return other.score - again.score >= margin / 2
+
+    def held_out_agrees(self, suspicion: Suspicion, best: Trial) -> bool:
+        """Where held-out data are evaluated, a change that only fits the training data better is no repair."""
+        if not suspicion.regularises or last_held_out(self.observed) is None:
+            return True
+        steps = self.length(min(MAX_LONG, self.observed.steps), arms=2)
+        arms = [self.applied, best.interventions]
+        control, treated = self.lab.run(arms, steps, "task_loss", f"{suspicion.check}: what do held-out data say?")
+        before, after = last_held_out(control.recording), last_held_out(treated.recording)
+        return before is None or after is None or after < before
 
     def rule_out(self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float) -> None:
         self.settled.add(suspicion.check)
@@ -436,28 +453,22 @@ class Examiner:
             self.prove_held_out(suspicion)
 
     def prove_held_out(self, suspicion: Suspicion) -> None:
+        """Full-length runs with several values; the held-out loss at the end decides."""
         steps = self.length(min(self.observed.steps, MAX_LONG), arms=len(suspicion.treatments) + 2)
         if steps < 0.8 * self.observed.steps:
-            self.result.not_checked.append(
-                RuledOut(suspicion.check, "the time budget is too short for full-length runs")
-            )
+            why = "the time budget is too short for full-length runs"
+            self.result.not_checked.append(RuledOut(suspicion.check, why))
             return
-        arms: list[tuple[Intervention, ...]] = [(), *(t.interventions for t in suspicion.treatments)]
-        trials = self.lab.run(
-            arms, steps, "task_loss", f"{suspicion.check}: does weight decay lower the held-out loss?"
-        )
-        control = last_held_out(trials[0].recording)
-        scored = [(last_held_out(t.recording), t, tr) for t, tr in zip(trials[1:], suspicion.treatments, strict=True)]
-        known = [(v, t, tr) for v, t, tr in scored if v is not None]
+        control, value, treatment = self.held_out_arms(suspicion, steps)
+        if control is None or value is None or treatment is None:
+            why = "no replay both learned and evaluated held-out data"
+            self.result.not_checked.append(RuledOut(suspicion.check, why))
+            return
         task = self.observed.facts.task
-        if control is None or not known or task is None or not task.trivial_loss:
-            self.result.not_checked.append(RuledOut(suspicion.check, "the replays evaluated no held-out data"))
-            return
-        value, _, treatment = min(known, key=lambda k: k[0])
-        if not control - value > max(HELD_OUT_GAIN * task.trivial_loss, HELD_OUT_SHARE * control):
-            self.result.ruled_out.append(
-                RuledOut(suspicion.check, f"held-out loss {control:.3g} without, {value:.3g} at best with weight decay")
-            )
+        trivial = task.trivial_loss if task is not None and task.trivial_loss else math.inf
+        if not control - value > max(HELD_OUT_GAIN * trivial, HELD_OUT_SHARE * control):
+            why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
+            self.result.ruled_out.append(RuledOut(suspicion.check, why))
             return
         decay = treatment.interventions[0].args["value"]
         suspicion = msgspec.structs.replace(
@@ -468,6 +479,22 @@ class Examiner:
         )
         proof = Proof(treatment.label, "held_out_loss", control, value, steps)
         self.add(_finding(suspicion, proof, suspicion.severity), suspicion, suspicion.edits)
+
+    def held_out_arms(
+        self, suspicion: Suspicion, steps: int
+    ) -> tuple[float | None, float | None, Treatment | None]:
+        """Held-out loss as written, the lowest one of the treated runs that still learn, and its treatment."""
+        why = f"{suspicion.check}: does weight decay lower the held-out loss?"
+        arms: list[tuple[Intervention, ...]] = [(), *(t.interventions for t in suspicion.treatments)]
+        trials = self.lab.run(arms, steps, "task_loss", why)
+        control = last_held_out(trials[0].recording)
+        found = [
+            (value, treatment)
+            for trial, treatment in zip(trials[1:], suspicion.treatments, strict=True)
+            if trial.score < LEARNED and (value := last_held_out(trial.recording)) is not None
+        ]
+        value, treatment = min(found, key=lambda f: f[0], default=(None, None))
+        return control, value, treatment
 
     # -- the end
 

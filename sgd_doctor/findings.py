@@ -119,6 +119,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """Confidence of the finding once the rule is satisfied."""
     needs_harm: bool = False
     """A fact whose treated run is no better becomes advice."""
+    regularises: bool = False
+    """What the treatment takes away may help on held-out data, which are asked as well."""
     long: bool = False
     """Shows only over the whole observed length, and does not compete with the learning rate."""
 

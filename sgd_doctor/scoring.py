@@ -11,9 +11,6 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.recording import Array, Recording
 
-STEADY = 0.05
-"""Relative spread below which the loss counts as a constant multiple of the task loss."""
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -97,6 +94,6 @@ def _trivial(recording: Recording, metric: str) -> float | None:
     loss, measured = recording.column("loss"), recording.column("task_loss")
     both = np.isfinite(loss) & np.isfinite(measured) & (measured > 1e-9)
     ratio = loss[both] / measured[both]
-    if len(ratio) < 2 or not ratio.mean() > 0 or not ratio.std() / ratio.mean() < STEADY:
+    if len(ratio) < 2 or not ratio.mean() > 0 or not ratio.std() / ratio.mean() < stats.STEADY:
         return None
     return float(task.trivial_loss * ratio.mean())

@@ -8,6 +8,8 @@ import numpy as np
 
 from sgd_doctor.recording import Array
 
+STEADY = 0.05
+"""Relative spread below which the loss counts as a constant multiple of the task loss."""
 Z95 = 1.96
 """Two-sided 95 % quantile of the normal distribution."""
 
@@ -56,16 +58,32 @@ def paired_interval(first: Array, second: Array) -> float:
     return float(Z95 * difference.std(ddof=1) / math.sqrt(len(difference)))
 
 
+def training_loss(loss: Array, task_loss: Array) -> float:
+    """The training loss at the end, in units of the task loss (which is measured at a few steps only).
+
+    Where the two are in a steady ratio, from the dense column; else the last measured value.
+    """
+    both = np.isfinite(loss) & np.isfinite(task_loss) & (task_loss > 1e-9)
+    ratio = loss[both] / task_loss[both]
+    if len(ratio) > 1 and ratio.mean() > 0 and ratio.std() < STEADY * ratio.mean():
+        return finite_mean(tail(loss)) / float(ratio.mean())
+    known = task_loss[np.isfinite(task_loss)]
+    return float(known[-1]) if len(known) else math.nan
+
+
 def nice(value: float) -> str:
     """Three significant digits in the shortest form: 0.003, 1e-05, 12.3."""
     return f"{value:.3g}"
 
 
 def round_lr(value: float) -> float:
-    """To one significant digit, or 1.5/2.5 steps: a learning rate that a person would write."""
+    """Down to a learning rate that a person would write: 1, 1.5, 2, 3, 5 or 7 times a power of ten.
+
+    Down, because short runs over-estimate the best rate and the next larger one may not be stable.
+    """
     if not math.isfinite(value) or value <= 0:
         return value
     exponent = math.floor(math.log10(value))
     mantissa = value / 10**exponent
-    nearest = min((1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0), key=lambda m: abs(math.log(m / mantissa)))
-    return float(f"{nearest * 10.0**exponent:.2g}")
+    below = max(m for m in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if m <= mantissa * 1.02)
+    return float(f"{below * 10.0**exponent:.2g}")

@@ -92,5 +92,6 @@ class WeightDecayTooLarge(Check):
             ),
             explains=("no-learning", "output-collapse", "plateau", "vanishing-gradient"),
             advice="remove weight_decay, or use 1e-4 as a start",
+            regularises=True,
             edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": 0.0}),),
         )

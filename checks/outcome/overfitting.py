@@ -13,6 +13,9 @@ RISE = 0.25
 """Rise of the held-out loss above its minimum, in units of the trivial loss, that counts as harm."""
 GAP = 0.3
 """Held-out minus training loss at the end, in the same unit."""
+WIDE_GAP = 0.6
+MEMORISED = 0.1
+"""Or: the training set is memorised and the held-out loss is hardly better than a constant prediction."""
 
 
 class Overfitting(Check):
@@ -59,14 +62,15 @@ class Overfitting(Check):
         curves = [h for h in recording.facts.held_out if len(h.loss) >= 3]
         if not curves or task is None or not task.trivial_loss:
             raise NotChecked("fewer than three evaluation passes on held-out data were seen")
-        known = recording.column("task_loss")
-        training = stats.finite_mean(stats.tail(known[np.isfinite(known)]))
+        training = stats.training_loss(recording.column("loss"), recording.column("task_loss"))
         for held in curves:
             loss = np.asarray([np.nan if v is None else v for v in held.loss])
             if not np.isfinite(loss).all():
                 continue
             low, last = float(loss.min()), float(loss[-max(1, len(loss) // 10) :].mean())
-            if (last - low) / task.trivial_loss > RISE and (last - training) / task.trivial_loss > GAP:
+            gap, rise = (last - training) / task.trivial_loss, (last - low) / task.trivial_loss
+            memorised = gap > WIDE_GAP and training < MEMORISED * task.trivial_loss
+            if (rise > RISE and gap > GAP) or memorised:
                 step = held.steps[int(loss.argmin())]
                 return Suspicion(
                     check=self.name,

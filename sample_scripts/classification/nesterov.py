@@ -2,7 +2,7 @@ import torch
 from sklearn.datasets import make_moons
 from torch import nn
 
-settings = {"lr": 0.1, "momentum": 0.0, "nesterov": True}
+settings = {"lr": 0.2, "momentum": 0.0, "nesterov": True}
 
 X, y = make_moons(800, noise=0.15, random_state=0)
 X = torch.tensor((X - X.mean(0)) / X.std(0), dtype=torch.float32)

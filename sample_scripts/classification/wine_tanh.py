@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 net = Net()
 criterion = nn.CrossEntropyLoss()
-optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.07)
 scheduler = ReduceLROnPlateau(optimizer, mode="min", factor=0.3, patience=3)
 
 for epoch in range(25):

@@ -23,7 +23,7 @@ def batch(n=64, t=8):
 
 
 model = Adder()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.003, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9)
 lossf = nn.MSELoss()
 for step in range(500):
     x, y = batch()

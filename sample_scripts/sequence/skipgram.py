@@ -41,7 +41,7 @@ class SGNS(nn.Module):
 
 
 net = SGNS()
-optim = torch.optim.SparseAdam(list(net.parameters()), lr=0.02)
+optim = torch.optim.SparseAdam(list(net.parameters()), lr=0.05)
 for step in range(400):
     b = pairs(64)
     loss = net(b[:, 0], b[:, 1])

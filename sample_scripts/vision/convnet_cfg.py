@@ -8,7 +8,7 @@ CONFIG = {
     "seed": 21,
     "batch_size": 32,
     "epochs": 6,
-    "lr": 0.02,
+    "lr": 0.04,
     "momentum": 0.9,
     "channels": (12, 24),
 }

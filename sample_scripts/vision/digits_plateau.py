@@ -35,7 +35,7 @@ def main():
     split = np.random.permutation(len(y))
     tr, va = split[:1440], split[1440:]
     model = ConvNet()
-    opt = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    opt = torch.optim.SGD(model.parameters(), lr=0.025, momentum=0.9)
     sched = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, "min", factor=0.1, patience=1)
     best = 0.0
     for epoch in range(12):

@@ -21,7 +21,7 @@ d = load_digits()
 x = (torch.tensor(d.images, dtype=torch.float32).unsqueeze(1) - 4.9) / 6
 y = torch.tensor(d.target)
 encoder, classifier = Encoder(), nn.Linear(32, 10)
-enc_opt = torch.optim.SGD(encoder.parameters(), lr=0.05, momentum=0.9)
+enc_opt = torch.optim.SGD(encoder.parameters(), lr=0.08, momentum=0.9)
 cls_opt = torch.optim.Adam(classifier.parameters(), lr=2e-3)
 
 for epoch in range(8):

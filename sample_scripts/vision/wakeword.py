@@ -5,7 +5,7 @@ from spectro_nets import KeywordNet, fake_spectrograms
 
 
 class Driver:
-    def __init__(self, model, lr=3e-3):
+    def __init__(self, model, lr=6e-3):
         self.model = model
         self.optimizer = torch.optim.Adam(model.parameters(), lr=lr)
         self.criterion = torch.nn.CrossEntropyLoss()

@@ -115,7 +115,7 @@ def watch(run: Run, control_fd: int) -> None:
     def anchor(observer: Observer) -> None:
         if control_fd >= 0:
             start_server(run, observer, control_fd)
-        if observer.on_anchor is not None and spec.interventions:
+        if observer.on_anchor is not None and (spec.interventions or spec.measure_task):
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
