@@ -15,8 +15,6 @@ from sgd_doctor.errors import ExitCode, SgdDoctorError
 from sgd_doctor.version import __version__
 
 FORMATS = ("text", "json", "html", "png", "sarif", "github")
-ON_STDOUT = ("text", "json", "sarif", "github")
-DEFAULT_NAME = "sgd-doctor-report"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -52,6 +50,9 @@ def cli() -> None:
 @click.option("-m", "as_module", is_flag=True, help="TARGET is a module, as in python -m.")
 @click.option("--steps", type=int, help="Watch this many optimizer steps (default: up to 1000, about 8 s).")
 @click.option("--budget", type=Seconds(), help="Time for the reruns, e.g. 60s or 2m (default 60s).")
+@click.option(
+    "--time-limit", type=Seconds(), help="End the watched run after this time, whatever it does (default 10m)."
+)
 @click.option("--no-probes", is_flag=True, default=None, help="Only watch; rerun nothing.")
 @click.option("--seed", type=int, help="Seed torch, numpy and random before the script starts.")
 @click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Repeatable.")
@@ -76,7 +77,7 @@ def diagnose(context: click.Context, /, target: str, arguments: tuple[str, ...],
     """
     from sgd_doctor.command import Request, run
 
-    request = Request(target=target, arguments=arguments, as_module=as_module, command=_command(), **given)
+    request = Request(target=target, arguments=arguments, as_module=as_module, command=_command(context), **given)
     context.exit(run(request))
 
 
@@ -119,19 +120,22 @@ def explain(name: str) -> None:
         click.echo(click.style(text[3:], bold=True) if heading else text)
 
 
-def _command() -> str:
-    return shlex.join(["sgd-doctor", *sys.argv[1:]])
+def _command(context: click.Context) -> str:
+    return shlex.join(["sgd-doctor", *context.obj])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = cli.main(args=list(argv) if argv is not None else None, prog_name="sgd-doctor", standalone_mode=False)
-        return int(result or 0)
+        return int(cli.main(arguments, "sgd-doctor", standalone_mode=False, obj=arguments) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.ClickException as error:
-        return _complain(error.format_message().replace("\n", " "), ExitCode.USAGE)
+        return _complain(error.format_message(), ExitCode.USAGE)
     except SgdDoctorError as error:
         return _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -148,5 +152,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str, code: ExitCode) -> int:
-    click.echo(f"sgd-doctor: {text}", err=True)
+    line = "".join(c if c.isprintable() else " " for c in text)
+    click.echo(f"sgd-doctor: {line}", err=True)
     return code

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
 import sys
+import tokenize
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sgd_doctor.config import configured
 from sgd_doctor.errors import ExitCode, UsageError
-from sgd_doctor.options import DEFAULT_BUDGET, Options, chosen_checks
+from sgd_doctor.options import DEFAULT_BUDGET, DEFAULT_TIME_LIMIT, Options, chosen_checks
 from sgd_doctor.progress import Progress
+from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
 
 ON_STDOUT = ("text", "json", "sarif", "github")
@@ -30,6 +36,7 @@ class Request:
     command: str = ""
     steps: int | None = None
     budget: float | None = None
+    time_limit: float | None = None
     no_probes: bool | None = None
     seed: int | None = None
     formats: tuple[str, ...] = ()
@@ -93,6 +100,7 @@ def options_of(request: Request, settings: dict[str, Any]) -> Options:
     return Options(
         steps=pick(request.steps, "steps", None),
         budget=float(pick(request.budget, "budget", DEFAULT_BUDGET)),
+        time_limit=float(pick(request.time_limit, "time-limit", DEFAULT_TIME_LIMIT)),
         probes=not pick(request.no_probes, "no-probes", False),
         seed=pick(request.seed, "seed", None),
         select=names(request.select, "select"),
@@ -107,11 +115,14 @@ def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
     """Which forms go where; every file is checked for being writable.
 
     Raises:
-        UsageError: more outputs than formats, or a file that cannot be written.
+        UsageError: more outputs than formats, a file that cannot be written, or one named twice.
     """
     formats = list(request.formats or settings.get("format", ()))
     if request.outputs and not formats:
         formats = [_form_of(o) for o in request.outputs]
+    for form in formats:
+        if form not in FORMATS:
+            raise UsageError(f"unknown format {form!r}; known formats: {', '.join(FORMATS)}")
     if len(request.outputs) > len(formats):
         raise UsageError("more --output than --format: each output belongs to one format")
     plan = Plan()
@@ -124,9 +135,15 @@ def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
         if named is None and form not in ON_STDOUT:
             named = Path(f"{DEFAULT_NAME}.{form}")
         plan.outputs.append((form, named))
-    for path in (*(p for _, p in plan.outputs), request.save_recording, request.script_output):
-        if path is not None:
-            _require_writable(Path(path))
+    named_files = (*(p for _, p in plan.outputs), request.save_recording, request.script_output)
+    taken = {} if request.as_module else {os.path.realpath(request.target): "the target itself is there"}
+    for path in (Path(p) for p in named_files if p is not None):
+        _require_writable(path)
+        place = os.path.realpath(path)
+        if place in taken:
+            raise UsageError(f"cannot write {path}: {taken[place]}")
+        if not path.exists() or path.is_file():
+            taken[place] = "another output goes there"
     return plan
 
 
@@ -154,17 +171,22 @@ def kind_of(request: Request) -> str:
         UsageError: the target does not exist, or cannot be what its name says.
     """
     if request.as_module:
+        _require_module(request.target)
         return "module"
     path = Path(request.target)
     if request.target.startswith("-"):
         raise UsageError(f"no such option: {request.target}")
-    if not path.exists():
-        raise UsageError(f"no such file: {request.target}")
+    if not request.target or not path.exists():
+        raise UsageError(f"no such file: {request.target or repr('')}")
     if path.is_dir():
         raise UsageError(f"{request.target} is a folder; name the script in it")
     kind = {".npz": "recording", ".ipynb": "notebook", ".json": "report"}.get(path.suffix.lower(), "script")
     if kind == "script":
         _require_python(path)
+    if kind == "notebook":
+        from sgd_doctor.run.notebook import source_of
+
+        _compile(source_of(str(path)), path)
     return kind
 
 
@@ -175,10 +197,44 @@ def _read(name: str) -> bytes:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _require_python(path: Path) -> None:
-    text = _read(str(path))
+def _require_module(name: str) -> None:
+    """Find the module as ``python -m`` would, but import no package on the way: that would run it."""
+    path = [os.getcwd(), *sys.path]
+    *packages, last = name.split(".")
     try:
-        compile(text, str(path), "exec", dont_inherit=True)
+        for part in packages:
+            path = list(_find(part, path).submodule_search_locations or ())
+        found = _find(last, path)
+        if found.submodule_search_locations is not None:
+            _find("__main__", list(found.submodule_search_locations))
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"no module {name!r} that can be run: {error}") from error
+
+
+def _find(name: str, path: list[str]) -> ModuleSpec:
+    found = PathFinder.find_spec(name, path)
+    if found is None and path[1:] == sys.path:
+        found = importlib.util.find_spec(name)  # other finders know it: an editable installation, a zip file
+    if found is None:
+        raise ImportError(f"there is no {name}")
+    return found
+
+
+def _require_python(path: Path) -> None:
+    data = _read(str(path))
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        data.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not Python source: {error}") from error
+    _compile(data, path)
+
+
+def _compile(text: str | bytes, path: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are the script's, and come when it runs
+            compile(text, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         where = f"{path}:{error.lineno}" if error.lineno else str(path)
         raise UsageError(f"{where}: not valid Python: {error.msg}") from error

@@ -16,6 +16,7 @@ else:
 KEYS: dict[str, type | tuple[type, ...]] = {
     "steps": int,
     "budget": (int, float),
+    "time-limit": (int, float),
     "no-probes": bool,
     "seed": int,
     "select": (list, str),
@@ -45,12 +46,18 @@ def configured(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("sgd-doctor", {})
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
+    for name in ("tool", "sgd-doctor"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {name} is not a table")
     for key, value in table.items():
         if key not in KEYS:
             raise UsageError(f"{path}: unknown setting {key!r} in [tool.sgd-doctor]; known: {', '.join(KEYS)}")
         if not isinstance(value, KEYS[key]) or (isinstance(value, bool) and KEYS[key] is not bool):
             raise UsageError(f"{path}: {key} in [tool.sgd-doctor] has the wrong type")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{path}: {key} in [tool.sgd-doctor] must hold names in quotes")
     return dict(table)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
@@ -57,6 +58,9 @@ HELD_OUT_SHARE = 0.1
 LEARNED = 0.9
 """A training loss above this share of the trivial one means that the decay only stopped the learning."""
 MAX_LONG = 2000
+SAME_STEPS = 5
+SAME_LOSS = 1e-3
+"""Relative difference that other thread counts explain over the first steps."""
 NOT_LEARNING = 0.85
 """Share of the starting loss above which a run counts as not learning."""
 
@@ -127,6 +131,7 @@ class Examiner:
         self.held_out([s for s in first if s.rule is Rule.HELD_OUT])
         self.remarks([s for s in first if s.rule is Rule.NOTE])
         self.explain_symptoms()
+        self.compare_replay()
         self.result.proven.sort(key=_rank)
         return self.result
 
@@ -497,6 +502,19 @@ class Examiner:
         return control, value, treatment
 
     # -- the end
+
+    def compare_replay(self) -> None:
+        """Say so where an unchanged replay does not repeat the watched run."""
+        control = next((r for (arm, _, _), r in self.lab.done.items() if not arm and r is not None), None)
+        if control is None:
+            return
+        count = min(SAME_STEPS, control.steps, self.observed.steps)
+        ours, theirs = self.observed.column("loss")[:count], control.column("loss")[:count]
+        if not np.allclose(ours, theirs, rtol=SAME_LOSS, equal_nan=True):
+            self.result.notes.append(
+                "an unchanged replay does not repeat the watched run (the script is not deterministic, or its loader "
+                "workers draw random numbers of their own); runs were compared with each other, not with it"
+            )
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)

@@ -27,7 +27,7 @@ GAIN_LONG = 0.1
 """Least gain over the longer run that is reported."""
 NEAR = 0.05
 """Bounded losses closer than this count as equal."""
-LARGE_UPDATE = 0.1
+AS_GOOD = 0.01
 HALF_DECADE = math.sqrt(10.0)
 
 
@@ -154,6 +154,8 @@ class LrExperiments:
         factors = [1.0, *(f for f in near if abs(math.log10(f)) > 0.1)]
         trials = dict(zip(factors, self.at(factors, long_steps, "which lr is best over a longer run?"), strict=True))
         control = trials.pop(1.0)
-        chosen = min(trials, key=lambda f: trials[f].score)
-        good = [f for f, t in trials.items() if t.score <= trials[chosen].score + NEAR]
+        lowest = min(t.score for t in trials.values())
+        good = [f for f, t in trials.items() if t.score <= lowest + NEAR]
+        # Short runs over-estimate: of rates that are as good, the smallest is the safest.
+        chosen = min(f for f, t in trials.items() if t.score <= lowest + AS_GOOD)
         return LrAnswer(chosen, control, trials[chosen], min(good), max(good))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ DEFAULT_OBSERVE_SECONDS = 8.0
 """Time in which the loop is watched once it steps; slower loops get the least number of steps."""
 DEFAULT_BUDGET = 60.0
 """Seconds for replays."""
-START_SECONDS = 600.0
-"""How long a script may take before its first training step, unless a budget is given."""
+DEFAULT_TIME_LIMIT = 600.0
+"""Seconds after which the watched run is ended from outside, whatever it does: it may wait, sleep or hang."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Options:
     Attributes:
         steps: watch exactly so many optimizer steps (if the script makes them); None: as many as fit.
         budget: seconds for replays.
+        time_limit: seconds that the watched run may take, its start included.
         probes: whether replays are made.
         seed: seeds torch, numpy and random before the script starts; None leaves them alone.
         select, ignore: names of checks or families.
@@ -37,6 +39,7 @@ class Options:
 
     steps: int | None = None
     budget: float = DEFAULT_BUDGET
+    time_limit: float = DEFAULT_TIME_LIMIT
     probes: bool = True
     seed: int | None = None
     select: tuple[str, ...] = ()
@@ -48,10 +51,13 @@ class Options:
     def __post_init__(self) -> None:
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
-        if not self.budget > 0:
-            raise UsageError(f"--budget must be more than 0 seconds, not {self.budget:g}")
-        if not self.overhead >= 0:
-            raise UsageError(f"--overhead must not be negative, not {self.overhead:g}")
+        for name, seconds in (("--budget", self.budget), ("--time-limit", self.time_limit)):
+            if not 0 < seconds < math.inf:
+                raise UsageError(f"{name} must be more than 0 seconds, and finite, not {seconds:g}")
+        if not 0 <= self.overhead < math.inf:
+            raise UsageError(f"--overhead must not be negative, and finite, not {self.overhead:g}")
+        if self.seed is not None and not 0 <= self.seed < 1 << 32:
+            raise UsageError(f"--seed must be at least 0 and below 2**32, not {self.seed}")
 
     @property
     def max_steps(self) -> int:

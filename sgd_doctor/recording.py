@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from sgd_doctor.errors import UsageError
 from sgd_doctor.findings import Location
+from sgd_doctor.signals import Signals
+from sgd_doctor.structure import Structure
 
 FORMAT_VERSION = 1
 Array = npt.NDArray[np.float64]
@@ -87,6 +89,12 @@ class Operand(msgspec.Struct, frozen=True):
     """Non-negative and summing to 1 over the class dimension (1, or the last for a vector)."""
     distinct: int | None = None
     """Number of distinct values, where it was counted."""
+    log_rows: bool = False
+    """Logarithms of values that sum to 1 over the class dimension."""
+    row_sums: tuple[float, float] | None = None
+    """Smallest and largest sum over the class dimension."""
+    lost: int = -1
+    """Index of the operation behind which the way back to the parameters was lost, or -1."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -101,6 +109,13 @@ class Operation(msgspec.Struct, frozen=True):
     dim: int | None = None
     phase: str = "forward"
     """forward or loss (after the model returned)"""
+    scalar: float | None = None
+    """The first plain number among the arguments."""
+    reduction: str | None = None
+    identical: bool = False
+    """Whether the first two operands hold the same values."""
+    recorded: bool = True
+    """Whether gradients were on."""
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -241,6 +256,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Interventions of this run that found nothing to act on."""
     notes: tuple[str, ...] = ()
     command: str | None = None
+    loss_operation: int = -1
+    """Index in ``trace`` of the operation that made what ``backward`` was called on."""
+    structure: Structure | None = None
+    signals: Signals = Signals()
 
 
 @dataclass(frozen=True)
@@ -252,7 +271,7 @@ class Recording:
         columns: by optimizer step, each of shape ``(steps,)``: ``loss``, ``task_loss``,
             ``accuracy``, ``grad_norm``, ``weight_norm``, ``update_ratio``, ``lr``, ``momentum``,
             ``weight_decay``, ``decay_ratio``, ``stale``, ``empty_grads``, ``backwards``,
-            ``optimizer``, ``seconds``.  NaN where a value was not measured.
+            ``optimizer``, ``seconds``, ``held_out_loss``.  NaN where a value was not measured.
         tables: by sampled step and parameter, each of shape ``(sampled, parameters)``:
             ``grad_norm``, ``update_ratio``; ``sampled_steps`` of shape ``(sampled,)``.
         events: ``int64`` of shape ``(events, 3)``: step, number of the kind in :data:`EVENTS`, site.

@@ -13,7 +13,7 @@ from sgd_doctor.diagnosis import Diagnosis, Examiner
 from sgd_doctor.findings import Intervention
 from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
-from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, START_SECONDS, Options, chosen_checks
+from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, ProbeRequest, Target
@@ -46,7 +46,7 @@ def run_spec(options: Options) -> RunSpec:
         max_steps=options.max_steps,
         min_steps=options.min_steps,
         overhead=options.overhead,
-        soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else START_SECONDS,
+        soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else options.time_limit,
     )
 
 
@@ -63,7 +63,7 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
     )
     try:
         talk.say(f"running {target.name}")
-        recording = harness.observe(time.monotonic() + START_SECONDS)
+        recording = harness.observe(time.monotonic() + options.time_limit)
         return conclude(recording, harness, checks, options, talk, notes, command)
     finally:
         harness.close()

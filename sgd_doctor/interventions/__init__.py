@@ -10,6 +10,17 @@ from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, Stan
 from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
+from sgd_doctor.interventions.losses import (
+    Minimise,
+    NegateGradients,
+    ReplaceFunction,
+    ScaleGradients,
+    SetFunctionArgument,
+    SwapGradient,
+    TransformOperand,
+)
+from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
@@ -24,6 +35,19 @@ APPLIERS: dict[str, type[Applier]] = {
     "drop-function": DropFunction,
     "reshape-target": ReshapeTarget,
     "reseed": Reseed,
+    "adopt-leaves": AdoptLeaves,
+    "unfreeze": Unfreeze,
+    "keep-layer": KeepLayer,
+    "keep-graph": KeepGraph,
+    "train-mode": TrainMode,
+    "eval-mode-at-evaluation": EvalModeAtEvaluation,
+    "transform-operand": TransformOperand,
+    "set-function-argument": SetFunctionArgument,
+    "replace-function": ReplaceFunction,
+    "swap-gradient": SwapGradient,
+    "scale-gradients": ScaleGradients,
+    "negate-gradients": NegateGradients,
+    "minimise": Minimise,
 }
 
 

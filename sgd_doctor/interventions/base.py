@@ -36,11 +36,18 @@ class Applier:
     def after_step(self, optimizer: Optimizer) -> None:
         """After the optimizer has stepped."""
 
+    def before_backward(self, loss: torch.Tensor) -> None:
+        """Before gradients of ``loss`` are computed."""
+
     def after_backward(self) -> None:
         """After gradients have been accumulated."""
 
     def skips_zero_grad(self, optimizer: Optimizer | None, site: int) -> bool:
         """Whether a ``zero_grad`` called from ``site`` is left out."""
+        return False
+
+    def skips_clip(self, site: int) -> bool:
+        """Whether gradient clipping called from ``site`` is left out."""
         return False
 
     def skips_scheduler(self, scheduler: Any, site: int) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 
 from sgd_doctor.observe.observer import Observer
-from sgd_doctor.recording import Facts, Operation, Recording, TaskFacts
+from sgd_doctor.recording import Array, Facts, HeldOut, Operation, Recording, TaskFacts
+from sgd_doctor.signals import Signals
+from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
 
 MAX_STORED_OPERATIONS = 1500
@@ -21,7 +23,7 @@ MAX_STORED_OPERATIONS = 1500
 def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
     names, tables = o.steps.tables()
-    trace, trace_step, complete = _trace(o)
+    trace, trace_step, complete, made = _trace(o)
     root = max(o.roots.values(), key=lambda m: sum(p.numel() for p in m.parameters()), default=None)
     facts = Facts(
         ended=ended,
@@ -66,26 +68,59 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         interventions=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers),
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
+        loss_operation=made,
+        structure=_structure(o),
+        signals=_signals(o),
     )
     facts = _with(facts, more)
     return Recording(
         facts=facts,
-        columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()},
+        columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()}
+        | held_out_column(facts.held_out, facts.steps),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
+
+
+def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
+    """At every step the last loss on held-out data, of the evaluation pass that ends highest."""
+    known = [g for g in groups if g.steps and g.loss[-1] is not None]
+    if not known or not steps:
+        return {}
+    group = max(known, key=lambda g: g.loss[-1] or 0.0)
+    column = np.full(steps, np.nan)
+    for step, loss in zip(group.steps, group.loss, strict=True):
+        if loss is not None:
+            column[0 if not np.isfinite(column).any() else min(step, steps - 1) :] = loss
+    return {"held_out_loss": column}
 
 
 def _with(facts: Facts, more: dict[str, Any]) -> Facts:
     return msgspec.structs.replace(facts, **more) if more else facts
 
 
-def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool]:
+def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
     """The last complete trace; else what there is of the running one."""
-    for step, operations, complete in reversed(o.traces):
+    for step, operations, complete, made in reversed(o.traces):
         if operations and any(op.phase == "loss" or op.inputs for op in operations):
-            return _shortened(operations), step, complete
-    return _shortened(tuple(o.tracer.operations)), o.steps.count, False
+            return _shortened(operations), step, complete, max(-1, made - max(0, len(operations) - MAX_STORED_OPERATIONS))
+    return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
+
+
+def _structure(o: Observer) -> Structure | None:
+    try:
+        return o.structure.freeze(o.targets)
+    except Exception as error:  # a strange object of the user's must not cost the whole recording
+        o.fail(f"the structure was not recorded: {type(error).__name__}: {error}")
+        return None
+
+
+def _signals(o: Observer) -> Signals:
+    try:
+        return o.signals.freeze()
+    except Exception as error:  # a strange object of the user's must not cost the whole recording
+        o.fail(f"signals were not recorded: {type(error).__name__}: {error}")
+        return Signals()
 
 
 def _shortened(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
@@ -95,7 +130,11 @@ def _shortened(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
         return operations
     return tuple(
         msgspec.structs.replace(
-            op, inputs=tuple(msgspec.structs.replace(i, origin=max(-1, i.origin - cut)) for i in op.inputs)
+            op,
+            inputs=tuple(
+                msgspec.structs.replace(i, origin=max(-1, i.origin - cut), lost=max(-1, i.lost - cut))
+                for i in op.inputs
+            ),
         )
         for op in operations[cut:]
     )

@@ -17,6 +17,7 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer, SchedulerState
 from sgd_doctor.observe.patches import Patches
 
@@ -52,12 +53,15 @@ def _modules(o: Observer, patches: Patches) -> None:
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-            o.module_sites[id(self)] = o.sites.here()
+            o.module_sites[id(self)] = site = o.sites.here()
+            if o.stack and not o.in_backward and not o.finished:
+                o.structure.built(self, site)
             original(self, *args, **kwargs)
 
         return __init__
 
     patches.replace(nn.Module, "__init__", init)
+    watch_loading(o, patches)
 
 
 def _optimizers(o: Observer, patches: Patches) -> None:
@@ -68,7 +72,9 @@ def _optimizers(o: Observer, patches: Patches) -> None:
         def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
             if o.here():
-                o.steps.adopt(self, o.sites.here())
+                site = o.sites.here()
+                o.steps.adopt(self, site)
+                o.signals.optimizer_built(self, site)
 
         return __init__
 
@@ -195,9 +201,14 @@ def _note_scheduler(o: Observer, scheduler: Any, args: tuple[Any, ...], kwargs: 
 def _clipping(o: Observer, patches: Patches) -> None:
     def clip(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if not o.finished and o.here():
-                o.event("clip")
-            return original(*args, **kwargs)
+            if o.finished or not o.here():
+                return original(*args, **kwargs)
+            site = o.event("clip")
+            if any(applier.skips_clip(site) for applier in o.appliers):
+                return torch.zeros(())
+            result = original(*args, **kwargs)
+            o.clipped(original.__name__, site, args, kwargs, result)
+            return result
 
         return wrapper
 

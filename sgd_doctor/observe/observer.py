@@ -23,15 +23,20 @@ from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_
 from sgd_doctor.observe.graph import graph_leaves
 from sgd_doctor.observe.heldout import HeldOutRecorder
 from sgd_doctor.observe.manual import ManualSteps
+from sgd_doctor.observe.nonfinite import locate, name_culprit
+from sgd_doctor.observe.signals import SignalRecorder
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.steps import StepRecorder
+from sgd_doctor.observe.structure import StructureRecorder, drops
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, Pair, TargetStatistics, measure
-from sgd_doctor.observe.tensors import all_finite, tensors_in
+from sgd_doctor.observe.tensors import tensors_in
 from sgd_doctor.observe.tracer import Tracer
 from sgd_doctor.recording import EVENTS, Leaf, NonFinite, Operation, SchedulerFacts
 
 MAX_EVENTS = 20_000
 MAX_HELD = 2048
+PATIENCE = 8.0
+"""A run is watched no longer than this multiple of the wanted time, however few steps it made."""
 TRACED_UNITS = 2
 """Backward-to-backward stretches whose operations are recorded."""
 PAIR_UNITS = 6
@@ -67,6 +72,14 @@ class Limits:
     soft_seconds: float = 8.0
     """After ``min_steps`` no longer than this is watched."""
     overhead: float = 0.05
+
+    def over(self, steps: int, seconds: float) -> bool:
+        """Whether the time is up; where a step takes seconds, fewer steps have to do."""
+        return (
+            (steps >= self.min_steps and seconds > self.soft_seconds)
+            or (steps >= self.min_steps / 5 and seconds > 4 * self.soft_seconds)
+            or (steps >= 2 and seconds > PATIENCE * self.soft_seconds)
+        )
 
 
 @dataclass
@@ -110,15 +123,21 @@ class SchedulerState:
 
 
 def guarded(method: _F) -> _F:
-    """An error of ours becomes a note in the report, never the end of the user's run."""
+    """An error of ours becomes a note in the report, never the end of the user's run.
+
+    What the method itself calls of torch stays out of the trace.
+    """
 
     @wraps(method)
     def safe(self: Observer, *args: Any, **kwargs: Any) -> Any:
+        before, self.tracer.paused = self.tracer.paused, True
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
             self.fail(f"{method.__name__} failed: {type(error).__name__}: {error}")
             return None
+        finally:
+            self.tracer.paused = before
 
     return safe  # type: ignore[return-value]  # same signature, seen through wraps
 
@@ -154,7 +173,7 @@ class Observer:
         self.root_args: tuple[Any, ...] = ()
         self.first_layer: nn.Module | None = None
         self.features: FeatureStatistics | None = None
-        self.want_first = self.want_next = False
+        self.want_first = self.want_next = self.want_modes = False
         self.feature_batches = 0
         self.targets = TargetStatistics()
         self.pair: Pair | None = None
@@ -167,7 +186,8 @@ class Observer:
         self.loss_sites: dict[int, int] = {}
         self.unit = 0
         self.forwards_in_unit = 0
-        self.traces: list[tuple[int, tuple[Operation, ...], bool]] = []
+        self.traces: list[tuple[int, tuple[Operation, ...], bool, int]] = []
+        self.loss_made = -1
         self.leaves: tuple[Leaf, ...] = ()
         self.nonfinite: NonFinite | None = None
         self.schedulers: dict[int, SchedulerState] = {}
@@ -177,6 +197,12 @@ class Observer:
         self.own = 0.0
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.on_pair = self.meet
+        self.tracer.on_call = self.meet_call
+        self.signals = SignalRecorder(self)
+        self.tracer.on_activation = self.meet_activation
+        self.structure = StructureRecorder(self.sites, self.steps, self.roots)
+        self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
+        self.root_training = True
 
     # -- the small things
 
@@ -227,7 +253,7 @@ class Observer:
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
         if done >= self.limits.max_steps:
             self.end("step-limit")
-        elif done >= self.limits.min_steps and time.perf_counter() - self.started > self.limits.soft_seconds:
+        elif self.limits.over(done, time.perf_counter() - self.started):
             self.end("time-limit")
 
     def end(self, why: str) -> None:
@@ -248,9 +274,10 @@ class Observer:
     def boundary(self) -> None:
         """One backward-to-backward stretch is over."""
         if self.unit < TRACED_UNITS and self.tracer.on:
-            self.traces.append((self.steps.count, tuple(self.tracer.operations), self.unit > 0))
+            self.traces.append((self.steps.count, tuple(self.tracer.operations), self.unit > 0, self.loss_made))
             self.tracer.begin()
         self.unit += 1
+        self.signals.unit_ends()
         self.forwards_in_unit = 0
         self.pair, self.pair_is_loss = None, False
         self.set_tracer()
@@ -274,6 +301,23 @@ class Observer:
         if pair is not None:
             self.pair, self.pair_is_loss = pair, is_loss
             self.task_kind, self.task_loss, self.task_site = pair.kind, name, site
+            self.signals.pair(output, target, pair)
+
+    @guarded
+    def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A function of :data:`~sgd_doctor.observe.tracer.WATCHED`: what its plain arguments say."""
+        if "dropout" in name or name == "scaled_dot_product_attention":
+            if self.evaluating and not self.root_training and drops(name, args, kwargs):
+                self.structure.meet_dropout(name, self.sites.here(), self.module_path())
+        elif not self.evaluating:
+            key = "pos_weight" if name == "binary_cross_entropy_with_logits" else "weight"
+            weight = kwargs.get(key, args[2] if key == "weight" and len(args) > 2 else None)
+            if isinstance(weight, Tensor):
+                self.structure.meet_weights(weight, self.sites.here())
+
+    @guarded
+    def meet_activation(self, name: str, output: Tensor, site: int) -> None:
+        self.signals.activation(name, output, self.module_path(), site)
 
     @guarded
     def meet_weights(self, name: str, data: Tensor, operand: int, site: int) -> None:
@@ -283,6 +327,7 @@ class Observer:
             self.features.operand, self.features.site = operand, site
         if self.features.function_site == site and self.features.function == name:
             self.features.add(data)
+            self.signals.first_layer_input(data)
 
     # -- modules
 
@@ -292,18 +337,32 @@ class Observer:
         if not self.stack and not self.in_backward and next(module.parameters(), None) is not None:
             self.root_begins(module, args)
         self.stack.append(module)
+        if self.want_modes and not module._modules:
+            self.structure.meet_mode(module, args)
+        if id(module) in self.structure.building and not self.in_backward:
+            self.structure.meet_fresh(module)
         if self.want_first and isinstance(module, WEIGHT_LAYERS):
             self.meet_first_layer(module, args)
         elif self.want_next and not module._modules:
             self.want_next = False
             if self.features is not None:
                 self.features.next_layer = type(module).__name__
+        if self.unit < TRACED_UNITS or self.evaluating:
+            self.meet_layer(module, args)
         changed = None
         for applier in self.appliers:
             replaced = applier.before_forward(module, args)
             if replaced is not None:
                 args = changed = replaced
         return changed
+
+    @guarded
+    def meet_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if self.evaluating:
+            if module is self.first_layer:
+                self.signals.eval_layer_input(module, args, self.events[-1][2] if self.events else -1)
+        elif isinstance(module, nn.RNNBase):
+            self.signals.recurrent_called(module, args)
 
     @guarded
     def root_begins(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -314,6 +373,9 @@ class Observer:
         if id(module) not in self.roots:
             self.adopt_root(module)
         site = self.event("evaluate" if self.evaluating else "forward")
+        self.root_training = module.training
+        self.want_modes = grad and (self.unit < 12 or _power_of_two(self.unit))
+        self.structure.root_begins(module, site, grad)
         if self.evaluating:
             self.counts.evaluations += 1
             self.held_out.begin(self.steps.count, self.sites.stack(), site, module)
@@ -341,6 +403,7 @@ class Observer:
                 self.mode_layers[kind] = None
         for name, parameter in module.named_parameters():
             self.steps.names.setdefault(id(parameter), prefix + name)
+        self.signals.root_seen(module, prefix)
 
     @guarded
     def meet_first_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -356,6 +419,7 @@ class Observer:
             self.want_next = True
         if module is self.first_layer and self.features is not None:
             self.features.add(tensor)
+            self.signals.first_layer_input(tensor)
 
     def forward_ends(self, module: nn.Module, output: Any) -> None:
         if not self.stack or self.stack[-1] is not module:
@@ -374,7 +438,7 @@ class Observer:
         self.last_output = next((t for t in outputs if t.is_floating_point()), None)
         self.tracer.in_forward = False
         self.tracer.model_returned(iter(outputs))
-        self.want_first = self.want_next = False
+        self.want_first = self.want_next = self.want_modes = False
         self.tick()
 
     # -- backward
@@ -386,21 +450,31 @@ class Observer:
         self.counts.backwards += 1
         value = float(loss.detach().item()) if loss.numel() == 1 and not loss.is_complex() else float("nan")
         if loss.numel() == 1 and value - value != 0:
-            self.locate_nonfinite(value, site)
+            self.locate_nonfinite(loss, value, site)
         if self.evaluating:
             self.held_out.discard()
             self.evaluating = False
             self.counts.eval_mode_steps += 1
+        self.structure.before_backward(self.unit, self.held)
+        self.loss_made = self.tracer.made.get(loss, -1) if self.unit < TRACED_UNITS else -1
         if self.unit < TRACED_UNITS or (self.counts.optimizer_steps == 0 and self.manual.possible):
             found = graph_leaves(loss)
             if self.unit < TRACED_UNITS:
                 self.leaves = self.name_leaves(found)
+                self.structure.meet_leaves(found, self.unit == 0)
             if self.counts.optimizer_steps == 0:
                 row = self.manual.compare(found)
                 if row is not None:
                     self.manual_step(row)
+        for applier in self.appliers:
+            applier.before_backward(loss)
+        self.signals.backward_begins(loss, self.unit < TRACED_UNITS, _power_of_two(self.unit))
         if self.pair is not None:
-            self.pending = {"task_loss": self.pair.loss, "accuracy": _nan(self.pair.accuracy)}
+            self.pending = {
+                "task_loss": self.pair.loss,
+                "accuracy": _nan(self.pair.accuracy),
+                "balanced_error": _nan(self.pair.balanced_error),
+            }
         self.losses.append(value)
         self.steps.before_backward()
 
@@ -423,6 +497,7 @@ class Observer:
     @guarded
     def backward_ends(self) -> None:
         self.held.clear()
+        self.structure.after_backward(self.unit)
         for applier in self.appliers:
             applier.after_backward()
         if self.counts.optimizer_steps == 0:
@@ -439,23 +514,16 @@ class Observer:
         self.losses.clear()
         self.steps.append(self.manual.take() | row)
 
-    def locate_nonfinite(self, value: float, site: int) -> None:
-        """Name the first module whose output is not finite, from the outputs of this step."""
-        if self.nonfinite is not None:
-            return
-        step = self.steps.count
-        if not all(all_finite(t) for t in tensors_in(self.root_args)):
-            self.nonfinite = NonFinite(step, "input", "the model's input", site, inputs_finite=False)
-            return
-        for module, output in self.held:
-            if not all(all_finite(t) for t in tensors_in(output)):
-                name = self.module_names.get(id(module), type(module).__name__)
-                weights = all(all_finite(p) for p in module.parameters(recurse=False))
-                self.nonfinite = NonFinite(step, "output", name, self.module_sites.get(id(module), site), weights)
-                return
-        self.nonfinite = NonFinite(step, "loss", f"loss ({value})", site)
+    def locate_nonfinite(self, loss: Tensor, value: float, site: int) -> None:
+        """Name the first thing of this step that is not finite."""
+        if self.nonfinite is None:
+            self.nonfinite, self.signals.culprit, self.signals.nonfinite_share = locate(self, loss, value, site)
 
     # -- optimizer
+
+    @guarded
+    def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        self.signals.clipped(function, site, args, kwargs, result)
 
     @guarded
     def step_begins(self, optimizer: Optimizer) -> None:
@@ -469,6 +537,8 @@ class Observer:
             applier.before_step(optimizer)
         begun = time.perf_counter()
         self.steps.before_step(optimizer, state)
+        if state.before is not None:
+            self.structure.stepped(self.steps._held)
         if self.nonfinite is None:
             self.check_gradients()
         self.steps.own_time += time.perf_counter() - begun
@@ -478,6 +548,9 @@ class Observer:
             if norm - norm != 0:
                 name = self.steps.names.get(id(parameter), "a parameter")
                 self.nonfinite = NonFinite(self.steps.count, "gradient", name, self.events[-1][2])
+                found = self.signals.gradients.culprit()
+                if found is not None:
+                    self.signals.culprit = name_culprit(self, *found, in_gradient=True)
                 return
 
     @guarded
@@ -491,6 +564,7 @@ class Observer:
         self.pending = {}
         self.losses.clear()
         self.steps.after_step(optimizer, self.steps.adopt(optimizer, -1), row)
+        self.signals.step_ends()
         for applier in self.appliers:
             applier.after_step(optimizer)
         self.steps.own_time += time.perf_counter() - begun

@@ -24,6 +24,7 @@ COLUMNS = (
     "loss",
     "task_loss",
     "accuracy",
+    "balanced_error",
     "grad_norm",
     "weight_norm",
     "update_ratio",

@@ -45,6 +45,10 @@ class Pair:
     loss: float
     accuracy: float | None
     samples: int
+    balanced_error: float | None = None
+    """1 - recall, averaged over the classes of the batch."""
+    threshold: float = 0.0
+    """Output above which a binary prediction is positive."""
 
 
 @dataclass
@@ -125,15 +129,34 @@ def measure(output: Tensor, target: Tensor, loss_name: str, statistics: TargetSt
         return None
     output, target = output.detach().float(), target.detach()
     samples = int(output.shape[0]) if output.dim() else 1
+    balanced, threshold = None, 0.0
     if kind == "class":
         loss, accuracy = _classes(output, target, statistics)
+        if not target.is_floating_point() and output.dim() > 1:
+            balanced = _balanced_error(output.argmax(1), target)
     elif kind == "binary":
         loss, accuracy = _binary(output.reshape(-1), target.float().reshape(-1), loss_name)
         statistics.add(kind, target.float(), 2)
+        threshold = 0.5 if loss_name == "binary_cross_entropy" else 0.0
+        balanced = _balanced_error((output > threshold).long(), (target > 0.5).long())
     else:
         loss, accuracy = float(F.mse_loss(output.reshape(-1), target.float().reshape(-1))), None
         statistics.add(kind, target.float(), 0)
-    return Pair(kind, loss, accuracy, samples)
+    return Pair(kind, loss, accuracy, samples, balanced, threshold)
+
+
+def _balanced_error(guesses: Tensor, target: Tensor) -> float | None:
+    """1 - recall, averaged over the classes that occur."""
+    guesses, target = guesses.reshape(-1), target.reshape(-1)
+    kept = target != IGNORE_INDEX
+    values, index = torch.unique(target[kept], return_inverse=True)
+    if not len(values) or len(values) > MAX_LABELS:
+        return None
+    wrong = (guesses[kept] != target[kept]).double()
+    counts = torch.zeros(len(values), dtype=torch.float64, device=wrong.device)
+    errors = counts.clone().index_add_(0, index, wrong)
+    counts.index_add_(0, index, torch.ones_like(wrong))
+    return float((errors / counts).mean())
 
 
 def _classes(output: Tensor, target: Tensor, statistics: TargetStatistics) -> tuple[float, float | None]:

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
-from sgd_doctor.observe.tensors import plain, rows_are_probabilities, thinned
+from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
 from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
@@ -43,6 +43,26 @@ _WEIGHT_FUNCTIONS = {
     "embedding",
     "bilinear",
 }
+
+EXITS = {"numpy", "tolist", "item", "__array__"}
+"""Ways out of torch, recorded so that a loss that comes back from there is explained."""
+WATCHED = {
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "scaled_dot_product_attention",
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy_with_logits",
+}
+"""Calls whose plain arguments are of interest."""
+
+RECTIFIERS = {"relu", "relu_", "relu6", "clamp", "clamp_", "clamp_min", "clamp_min_", "threshold"}
+BOUNDED = {"sigmoid", "sigmoid_", "tanh", "tanh_", "hardsigmoid", "hardtanh", "softsign"}
+ACTIVATIONS = RECTIFIERS | BOUNDED
+"""Functions whose results are watched for units that are always 0 or always at a bound."""
 
 
 def tensor_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
@@ -79,14 +99,17 @@ class Tracer(TorchFunctionMode):
         self.sites = sites
         self.module_path = module_path
         self.fail = fail
-        self.recording = False
+        self.recording = self.paused = False
         self.in_forward = False
         self.operations: list[Operation] = []
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
+        self.lost: Identities = Identities()
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
+        self.on_activation: Callable[[str, Tensor, int], None] | None = None
+        self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
         self._on = False
 
@@ -112,6 +135,7 @@ class Tracer(TorchFunctionMode):
         self.operations = []
         self.made.clear()
         self.derived.clear()
+        self.lost.clear()
         self.measured = 0
 
     def model_returned(self, outputs: Iterator[Tensor]) -> None:
@@ -124,6 +148,8 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self.paused:
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
             return func(*args, **kwargs)
@@ -152,17 +178,35 @@ class Tracer(TorchFunctionMode):
         inputs = list(tensor_arguments(args, kwargs))
         if not inputs:
             return
+        if self.on_call is not None and name in WATCHED:
+            self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
         if any(derived) and not self.in_forward and name != "detach":
             for output in outputs:
                 self.derived.put(output, True)
             self._look_for_pair(name, inputs, derived)
+        if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
+            self.on_activation(name, outputs[0], self.sites.here())
         if self.on_weights is not None and name in _WEIGHT_FUNCTIONS and len(inputs) > 1:
             self._look_for_weights(name, inputs)
-        if not any(derived) and name not in LOSS_FUNCTIONS:
+        if not self.recording or len(self.operations) >= MAX_OPERATIONS:
+            return
+        lost = [self.lost.get(t, -1) for t in inputs]
+        if not any(derived) and name not in LOSS_FUNCTIONS and max(lost) < 0:
             return  # data handling before the model: nothing to be learned from it
-        if self.recording and outputs and len(self.operations) < MAX_OPERATIONS:
+        if outputs or name in EXITS:
             self._record(name, args, kwargs, inputs, derived, outputs)
+            self._follow_loss_of_gradient(inputs, lost, outputs)
+
+    def _follow_loss_of_gradient(self, inputs: list[Tensor], lost: list[int], outputs: list[Tensor]) -> None:
+        """Results that no gradient can pass through, though what they were made of depends on parameters."""
+        origin = max(lost)
+        if any(t.requires_grad for t in inputs):
+            origin = len(self.operations) - 1
+        if origin >= 0:
+            for output in outputs:
+                if not output.requires_grad:
+                    self.lost.put(output, origin)
 
     def is_derived(self, tensor: Tensor) -> bool:
         return tensor.requires_grad or bool(self.derived.get(tensor))
@@ -208,9 +252,13 @@ class Tracer(TorchFunctionMode):
                 site=self.sites.here(),
                 module=self.module_path(),
                 inputs=operands,
-                shape=tuple(outputs[0].shape),
+                shape=tuple(outputs[0].shape) if outputs else (),
                 dim=_dim(args, kwargs),
                 phase="forward" if self.in_forward else "loss",
+                scalar=next((float(v) for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)), None),
+                reduction=kwargs.get("reduction") if isinstance(kwargs.get("reduction"), str) else None,
+                identical=close and _identical(inputs),
+                recorded=torch.is_grad_enabled(),
             )
         )
         for output in outputs:
@@ -223,6 +271,7 @@ class Tracer(TorchFunctionMode):
             derived=derived,
             parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
             origin=self.made.get(tensor, -1),
+            lost=self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base
@@ -235,24 +284,42 @@ def _dim(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
 
 
 @torch.no_grad()
+def _identical(inputs: list[Tensor]) -> bool:
+    if len(inputs) < 2 or inputs[0].shape != inputs[1].shape or not all(plain(t) for t in inputs[:2]):
+        return False
+    return inputs[0].numel() > 1 and (inputs[0] is inputs[1] or bool(torch.equal(inputs[0], inputs[1])))
+
+
+@torch.no_grad()
 def _measured(base: Operand, tensor: Tensor) -> Operand:
     values = thinned(tensor)
     reals = values.float()
     low, high = (float(v) for v in reals.aminmax())
     small = values.numel() <= DISTINCT_LIMIT
+    whole = tensor.numel() == values.numel()
     return Operand(
         shape=base.shape,
         dtype=base.dtype,
         derived=base.derived,
         parameter=base.parameter,
         origin=base.origin,
+        lost=base.lost,
         minimum=_number(low),
         maximum=_number(high),
         mean=_number(float(reals.mean())),
         std=_number(float(reals.std(unbiased=False))),
-        row_sums_to_one=tensor.numel() == values.numel() and rows_are_probabilities(tensor),
+        row_sums_to_one=whole and rows_are_probabilities(tensor),
         distinct=int(torch.unique(values).numel()) if small else None,
+        log_rows=whole and rows_are_log_probabilities(tensor),
+        row_sums=_row_sums(tensor) if whole else None,
     )
+
+
+def _row_sums(tensor: Tensor) -> tuple[float, float] | None:
+    if not tensor.is_floating_point() or tensor.dim() < 2:
+        return None
+    low, high = (float(v) for v in tensor.detach().float().sum(class_dim(tensor)).aminmax())
+    return (low, high) if low - low == 0 and high - high == 0 else None
 
 
 def _number(value: float) -> float | None:

@@ -14,6 +14,7 @@ are written in. There are two ways, by what the process is allowed to do:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -248,7 +249,8 @@ def _cover_whole(scratch: str, store: Store, table: Sequence[Mount], keep: Seque
         store.mount(live, root + live, flags=MS_BIND | MS_REC)
     _private_shm(store, keep, held, root)
     for path in keep:
-        store.mount(_held_path(held, path), root + path, flags=MS_BIND | MS_REC)
+        with contextlib.suppress(FileNotFoundError):  # a socket of another program that has just closed it
+            store.mount(_held_path(held, path), root + path, flags=MS_BIND | MS_REC)
     kernel.switch_root(root)
 
 
@@ -289,7 +291,8 @@ def _cover_in_place(
             store.mount(source, path, flags=MS_BIND | MS_REC)
     _private_shm(store, keep, held, "")
     for path in keep:
-        store.mount(_held_path(held, path), path, flags=MS_BIND | MS_REC)
+        with contextlib.suppress(FileNotFoundError):  # a socket of another program that has just closed it
+            store.mount(_held_path(held, path), path, flags=MS_BIND | MS_REC)
     _lock_the_rest(store, {*covered, *keep})
 
 

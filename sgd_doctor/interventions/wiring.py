@@ -1,0 +1,126 @@
+"""Other connections between parameters, graph and optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sgd_doctor.interventions.base import Applier
+from sgd_doctor.observe.graph import graph_leaves
+
+ADOPTING_PASSES = 2
+"""Backward calls whose leaves are taken over (a loop with two losses shows both)."""
+
+
+class _Adopts(Applier):
+    """Puts tensors into the last optimizer that was built."""
+
+    def optimizer(self) -> Optimizer | None:
+        states = sorted(self.observer.steps.optimizers.values(), key=lambda s: s.number)
+        wanted = self.args.get("optimizer")
+        chosen = [s for s in states if wanted is None or s.number == wanted]
+        found = [o for s in chosen if (o := s.reference()) is not None]
+        return found[-1] if found else None
+
+    def adopt(self, tensors: Iterable[Tensor]) -> None:
+        optimizer = self.optimizer()
+        if optimizer is None or not optimizer.param_groups:
+            return
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for tensor in tensors:
+            if id(tensor) not in held:
+                optimizer.param_groups[0]["params"].append(tensor)
+                self.applied += 1
+
+
+class AdoptLeaves(_Adopts):
+    """The optimizer gets the leaves of the loss that no optimizer holds; with ``replace`` those alone."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._passes = 0
+        self._adopted: list[Tensor] = []
+
+    def before_backward(self, loss: Tensor) -> None:
+        self._passes += 1
+        if self._passes > ADOPTING_PASSES:
+            return
+        structure = self.observer.structure
+        held = structure.held_by_optimizers()
+        wanted = [t for t in graph_leaves(loss) if id(t) not in held]
+        if self.args.get("replace"):
+            wanted = [t for t in wanted if isinstance(t, nn.Parameter)]
+        else:
+            wanted = [t for t in wanted if id(t) in structure.strays]
+        optimizer = self.optimizer()
+        if optimizer is not None and wanted and self.args.get("replace") and not self._adopted:
+            for group in optimizer.param_groups:
+                group["params"] = []
+        self.adopt(wanted)
+        self._adopted += wanted
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        # The user may zero through the model, which does not know these.
+        for tensor in self._adopted:
+            tensor.grad = None
+
+
+class Unfreeze(_Adopts):
+    """Every parameter of the called models requires a gradient and is held by the optimizer."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._done: set[int] = set()
+
+    def before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if id(module) not in self.observer.roots or id(module) in self._done:
+            return None
+        self._done.add(id(module))
+        frozen = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        self.adopt(frozen)
+        return None
+
+
+class KeepLayer(_Adopts):
+    """A layer that is built in every forward pass keeps the parameters of its first building."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._kept: dict[int, dict[str, nn.Parameter | None]] = {}
+        self._number = 0
+
+    def before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        o = self.observer
+        if len(o.stack) <= 1:
+            self._number = 0
+        place = o.sites._places[o.module_sites[id(module)]] if o.module_sites.get(id(module), -1) >= 0 else None
+        if place is None or place[:2] != (self.args["path"], self.args["line"]) or not module._parameters:
+            return None
+        self._number += 1
+        kept = self._kept.setdefault(self._number, dict(module._parameters))
+        if all(module._parameters.get(k) is v for k, v in kept.items()):
+            self.adopt([v for v in kept.values() if v is not None])
+        if kept.keys() == module._parameters.keys():
+            module._parameters.update(kept)
+        return None
+
+
+class KeepGraph(Applier):
+    """``detach()`` and ``.data`` of one line return their tensor with its graph."""
+
+    needs_functions = True
+
+    def rewrite(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any] | None:
+        if name != self.args["function"] or not args or not torch.is_grad_enabled():
+            return None
+        site = self.observer.sites.here()
+        if site < 0 or self.observer.sites._places[site][:2] != (self.args["path"], self.args["line"]):
+            return None
+        self.applied += 1
+        return (args[0],)

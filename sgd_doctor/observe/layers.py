@@ -1,0 +1,60 @@
+"""The layers of a model as they were initialised."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.signals import Layer
+
+LOOKUPS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
+"""Layers whose weights are rows of a table, or scales: equal ones are usual there."""
+MAX_ROWS = 64
+
+
+@torch.no_grad()
+def layers_of(root: nn.Module, prefix: str, sites: Mapping[int, int], limit: int) -> Iterator[Layer]:
+    """The layers with a weight matrix below ``root``, at most ``limit``."""
+    for name, module in root.named_modules():
+        if limit <= 0:
+            return
+        weights = [(n, p) for n, p in module.named_parameters(recurse=False) if p.dim() > 1 and _usable(p)]
+        if not weights or isinstance(module, LOOKUPS):
+            continue
+        limit -= 1
+        yield _layer(prefix + name if name else type(module).__name__, module, weights, sites.get(id(module), -1))
+
+
+def _usable(parameter: Tensor) -> bool:
+    return plain(parameter) and parameter.is_floating_point() and parameter.numel() > 1
+
+
+def _layer(name: str, module: nn.Module, weights: list[tuple[str, nn.Parameter]], site: int) -> Layer:
+    weight = max((p for _, p in weights), key=lambda p: p.numel())
+    fan_in = max(1, weight[0].numel())
+    if getattr(module, "transposed", False):
+        fan_in = max(1, weight.numel() // weight.shape[1])
+    rms = float(thinned(weight).double().square().mean().sqrt())
+    rows = weight[:MAX_ROWS]
+    bias = getattr(module, "bias", None)
+    return Layer(
+        name=name,
+        kind=type(module).__name__,
+        shape=tuple(weight.shape),
+        site=site,
+        trainable=any(p.requires_grad for _, p in weights),
+        std=rms if math.isfinite(rms) else 1e308,
+        usual=1.0 / math.sqrt(3.0 * fan_in),
+        equal_rows=len(rows) > 1 and bool((rows[1:] == rows[:1]).all()),
+        zero=not bool(weight.any()),
+        bias=_mean(bias) if isinstance(bias, Tensor) else None,
+    )
+
+
+def _mean(values: Tensor) -> float | None:
+    mean = float(values.detach().double().mean()) if plain(values) and values.numel() else math.nan
+    return mean if math.isfinite(mean) else None

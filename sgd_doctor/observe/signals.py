@@ -1,0 +1,343 @@
+"""Layers, activations, targets and loop calls, sampled at few steps; see :mod:`sgd_doctor.signals`."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sgd_doctor.observe.features import FeatureStatistics, first_tensor
+from sgd_doctor.observe.layers import layers_of
+from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
+from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
+from sgd_doctor.signals import (
+    Activation,
+    Batch,
+    Built,
+    Clipping,
+    Culprit,
+    EvalInputs,
+    InputDrift,
+    Layer,
+    Recurrent,
+    Signals,
+    Targets,
+)
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.observe.tasks import Pair
+
+NEAR_BOUND = 0.01
+MAX_PLACES = 128
+MAX_BATCHES = 64
+MAX_DISTINCT = 17
+MAX_NORMS = 64
+MAX_BUILT = 64
+EVAL_BATCHES = 8
+MAX_EVAL_SITES = 8
+MAX_GRAPH = 20_000
+LEAK_SAMPLES = 16
+
+
+@dataclass
+class _Place:
+    function: str
+    module: str | None
+    site: int
+    units: int = 0
+    steps: list[int] = field(default_factory=list)
+    dead: list[float] = field(default_factory=list)
+    saturated: list[float] = field(default_factory=list)
+
+
+@dataclass
+class _Clips:
+    function: str
+    limit: float
+    calls: int = 0
+    norms: list[float] = field(default_factory=list)
+    after_step: int = 0
+
+
+@dataclass
+class _Built:
+    kind: str
+    count: int = 0
+    same: int = 0
+    steps: list[int] = field(default_factory=list)
+    first: weakref.ref[Tensor] | None = None
+
+
+class SignalRecorder:
+    """What the observer sees beside gradients and losses.  It changes nothing and keeps little."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.layers: list[Layer] = []
+        self.places: dict[tuple[str, int, str | None], _Place] = {}
+        self.target: Tensor | None = None
+        self.first_input: Tensor | None = None
+        self.shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        self.low, self.high = math.inf, -math.inf
+        self.mean_sum = self.square_sum = 0.0
+        self.values = 0
+        self.integer = True
+        self.distinct: set[float] = set()
+        self.batches: list[Batch] = []
+        self.recurrent: dict[int, Recurrent] = {}
+        self.clips: dict[int, _Clips] = {}
+        self.stepped_last = False
+        self.optimizers: dict[tuple[str, int], _Built] = {}
+        self.models: dict[tuple[str, int], _Built] = {}
+        self.drift: list[tuple[int, float, float]] = []
+        self.eval_inputs: dict[int, FeatureStatistics] = {}
+        self.culprit: Culprit | None = None
+        self.nonfinite_share = 0.0
+        self.gradients = GradientWatch()
+        self.graph_sizes: list[tuple[int, int]] = []
+        self.leak: dict[int, int] = {}
+        self.leak_batches = 0
+
+    # -- modules
+
+    def root_seen(self, module: nn.Module, prefix: str) -> None:
+        """A model is called for the first time."""
+        o = self.observer
+        self.layers.extend(layers_of(module, prefix, o.module_sites, 512 - len(self.layers)))
+        key = (type(module).__name__, o.module_sites.get(id(module), -1))
+        self._built(self.models.setdefault(key, _Built(key[0])))
+
+    def _built(self, entry: _Built) -> None:
+        entry.count += 1
+        if len(entry.steps) < MAX_BUILT:
+            entry.steps.append(self.observer.steps.count)
+
+    def recurrent_called(self, module: nn.RNNBase, args: tuple[Any, ...]) -> None:
+        tensor, o = first_tensor(args), self.observer
+        if tensor is None or id(module) in self.recurrent:
+            return
+        self.recurrent[id(module)] = Recurrent(
+            name=o.module_names.get(id(module), ""),
+            kind=type(module).__name__,
+            site=o.sites.here(),
+            built=o.module_sites.get(id(module), -1),
+            shape=tuple(tensor.shape),
+            batch_first=bool(module.batch_first),
+        )
+
+    @torch.no_grad()
+    def first_layer_input(self, tensor: Tensor) -> None:
+        """What reaches the first weight layer in training."""
+        if not plain(tensor) or not tensor.is_floating_point() or tensor.numel() < 2:
+            return
+        self.first_input = tensor
+        values = thinned(tensor, 1 << 16).float()
+        if len(self.drift) < MAX_BATCHES:
+            self.drift.append((self.observer.steps.count, float(values.mean()), float(values.std())))
+
+    def eval_layer_input(self, module: nn.Module, args: tuple[Any, ...], site: int) -> None:
+        tensor = first_tensor(args)
+        if tensor is None or (site not in self.eval_inputs and len(self.eval_inputs) >= MAX_EVAL_SITES):
+            return
+        statistics = self.eval_inputs.setdefault(site, FeatureStatistics(type(module).__name__, ""))
+        if statistics.batches < EVAL_BATCHES:
+            statistics.add(tensor)
+
+    @torch.no_grad()
+    def activation(self, name: str, output: Tensor, module: str | None, site: int) -> None:
+        """The result of an activation function inside the model."""
+        o = self.observer
+        key = (name, site, module)
+        if o.evaluating or output.dim() < 2 or output.shape[0] < 2 or not output.is_floating_point():
+            return
+        if key not in self.places and len(self.places) >= MAX_PLACES:
+            return
+        place = self.places.setdefault(key, _Place(name, module, site))
+        if len(place.steps) >= MAX_BATCHES:
+            return
+        values = output.detach()
+        place.steps.append(o.steps.count)
+        place.units = max(place.units, int(values[0].numel()))
+        place.dead.append(_dead_share(values) if name in RECTIFIERS else 0.0)
+        place.saturated.append(_saturated_share(name, values) if name in BOUNDED else 0.0)
+
+    # -- targets
+
+    @torch.no_grad()
+    def pair(self, output: Tensor, target: Tensor, pair: Pair) -> None:
+        """An output met its target in the loss of a training step."""
+        self.target = target
+        if len(self.batches) >= MAX_BATCHES or not plain(target) or target.numel() == 0 or target.is_complex():
+            return
+        self.shapes = (tuple(target.shape), tuple(output.shape))
+        values = thinned(target).double()
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        self.mean_sum += float(values.sum())
+        self.square_sum += float((values * values).sum())
+        self.values += values.numel()
+        self.integer = self.integer and bool((values == values.round()).all())
+        if len(self.distinct) < MAX_DISTINCT:
+            self.distinct.update(torch.unique(values[:65536])[:MAX_DISTINCT].tolist())
+        self.batches.append(_batch(self.observer.steps.count, output.detach(), target, pair))
+        if pair.kind in ("class", "binary"):
+            self.look_for_leak(target)
+
+    def look_for_leak(self, target: Tensor) -> None:
+        """A single feature that equals the label, up to an affine change."""
+        features = self.first_input
+        if features is None or features.dim() != 2 or target.dim() not in (1, 2) or target.numel() != len(features):
+            return
+        if not LEAK_SAMPLES <= len(features) <= 4096 or not 2 <= features.shape[1] <= 4096:
+            return
+        x, y = features.detach().double(), target.reshape(-1).double()
+        x, y = x - x.mean(0), y - y.mean()
+        scale = x.norm(dim=0) * y.norm()
+        if not float(y.norm()) > 0:
+            return
+        self.leak_batches += 1
+        exact = ((x.T @ y).abs() > (1 - 1e-9) * scale) & (scale > 0)
+        for index in exact.nonzero().reshape(-1)[:8].tolist():
+            self.leak[index] = self.leak.get(index, 0) + 1
+
+    # -- loop
+
+    def optimizer_built(self, optimizer: Optimizer, site: int) -> None:
+        key = (type(optimizer).__name__, site)
+        entry = self.optimizers.setdefault(key, _Built(key[0]))
+        self._built(entry)
+        first = next((p for g in optimizer.param_groups for p in g["params"]), None)
+        if isinstance(first, Tensor):
+            entry.same += entry.first is not None and entry.first() is first
+            entry.first = weakref.ref(first)
+
+    def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else math.nan))
+        entry = self.clips.setdefault(site, _Clips(function, float(limit)))
+        entry.calls += 1
+        entry.after_step += self.stepped_last
+        if isinstance(result, Tensor) and result.numel() == 1 and len(entry.norms) < MAX_NORMS:
+            entry.norms.append(float(result.detach()))
+
+    def backward_begins(self, loss: Tensor, traced: bool, sampled: bool) -> None:
+        self.stepped_last = False
+        self.gradients.kept.clear()
+        self.gradients.watch(loss, traced)
+        if sampled and len(self.graph_sizes) < MAX_BATCHES:
+            self.graph_sizes.append((self.observer.counts.backwards, len(nodes_of(loss, MAX_GRAPH))))
+
+    def unit_ends(self) -> None:
+        self.target = self.first_input = None
+
+    def step_ends(self) -> None:
+        self.stepped_last = True
+        self.gradients.kept.clear()
+
+    # -- the end
+
+    def freeze(self) -> Signals:
+        return Signals(
+            layers=tuple(self.layers),
+            activations=tuple(
+                Activation(p.function, p.module, p.site, p.units, tuple(p.steps), tuple(p.dead), tuple(p.saturated))
+                for p in self.places.values()
+            ),
+            targets=self._targets(),
+            recurrent=tuple(self.recurrent.values()),
+            clippings=tuple(
+                Clipping(c.function, site, c.limit, c.calls, tuple(map(_known, c.norms)), c.after_step)
+                for site, c in self.clips.items()
+            ),
+            optimizers_built=_all_built(self.optimizers),
+            models_built=_all_built(self.models),
+            drift=InputDrift(
+                tuple(s for s, _, _ in self.drift),
+                tuple(_known(m) for _, m, _ in self.drift),
+                tuple(_known(d) for _, _, d in self.drift),
+            ),
+            eval_inputs=tuple(
+                EvalInputs(site, f.count, frozen.mean, frozen.std)
+                for site, f in self.eval_inputs.items()
+                if (frozen := f.freeze()).mean
+            ),
+            culprit=self.culprit,
+            graph_sizes=tuple(self.graph_sizes),
+            leaking_feature=next((i for i, n in self.leak.items() if n == self.leak_batches and n > 2), None),
+            nonfinite_share=self.nonfinite_share,
+        )
+
+    def _targets(self) -> Targets:
+        if not self.values:
+            return Targets()
+        mean = self.mean_sum / self.values
+        variance = self.square_sum / self.values - mean * mean
+        labels: dict[int, int] = self.observer.targets.counts
+        return Targets(
+            shape=self.shapes[0],
+            output_shape=self.shapes[1],
+            minimum=_finite(self.low),
+            maximum=_finite(self.high),
+            mean=_finite(mean),
+            std=_finite(math.sqrt(max(0.0, variance)) if math.isfinite(variance) else math.nan),
+            integer=self.integer,
+            distinct=tuple(sorted(v for v in self.distinct if math.isfinite(v))[:MAX_DISTINCT]),
+            counts={str(k): int(v) for k, v in list(labels.items())[:1024]},
+            batches=tuple(self.batches),
+        )
+
+
+def _all_built(entries: dict[tuple[str, int], _Built]) -> tuple[Built, ...]:
+    return tuple(Built(b.kind, site, b.count, tuple(b.steps), b.same) for (_, site), b in entries.items())
+
+
+def _known(value: float) -> float:
+    """JSON has no infinity: what is not finite becomes the largest float, which no limit passes."""
+    return value if math.isfinite(value) else 1e308
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _dead_share(values: Tensor) -> float:
+    """Share of units that are 0 for the whole batch; a unit is a channel or a feature, whichever is less dead."""
+    zero = values <= 0
+    if values.dim() == 2:
+        return float(zero.all(0).double().mean())
+    axes = (1, values.dim() - 1)
+    shares = [float(zero.movedim(axis, -1).reshape(-1, values.shape[axis]).all(0).double().mean()) for axis in axes]
+    return min(shares)
+
+
+def _saturated_share(name: str, values: Tensor) -> float:
+    low, high = (0.0, 1.0) if "sigmoid" in name else (-1.0, 1.0)
+    margin = NEAR_BOUND * (high - low)
+    return float(((values < low + margin) | (values > high - margin)).double().mean())
+
+
+def _batch(step: int, output: Tensor, target: Tensor, pair: Pair) -> Batch:
+    samples = int(output.shape[0]) if output.dim() else 1
+    spread = float(output.double().std(0).mean()) if output.is_floating_point() and samples > 1 else 0.0
+    entropy = label = predicted = share = None
+    if pair.kind == "class" and not target.is_floating_point() and output.dim() > 1:
+        values, counts = torch.unique(target.reshape(-1), return_counts=True)
+        shares = counts.double() / counts.sum()
+        entropy, label = float(-(shares * shares.log()).sum()), int(values[counts.argmax()])
+        guesses = output.argmax(1).reshape(-1)
+    elif pair.kind == "binary":
+        truth = target.reshape(-1) > 0.5
+        p = float(truth.double().mean())
+        entropy = -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
+        label = int(p > 0.5)
+        guesses = (output.reshape(-1) > pair.threshold).long()
+    else:
+        return Batch(step, samples, None, None, None, None, _known(spread))
+    common, numbers = torch.unique(guesses, return_counts=True)
+    predicted, share = int(common[numbers.argmax()]), float(numbers.max() / numbers.sum())
+    return Batch(step, samples, entropy, label, predicted, share, _known(spread))

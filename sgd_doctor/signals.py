@@ -1,0 +1,163 @@
+"""What data, layers and loop calls looked like: plain values without torch, part of a Recording.
+
+Sites are indices of :attr:`sgd_doctor.recording.Facts.sites` (-1: unknown).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer with a weight matrix, as it was when its model was first called."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    """Of the largest weight."""
+    site: int
+    """Line that built it."""
+    trainable: bool
+    std: float
+    """Root mean square of the weights."""
+    usual: float
+    """Root mean square that PyTorch's own initialisation gives: 1/sqrt(3 fan_in)."""
+    equal_rows: bool
+    """Whether every unit has the same incoming weights."""
+    zero: bool
+    bias: float | None = None
+    """Mean of the bias."""
+
+
+class Activation(msgspec.Struct, frozen=True):
+    """One place where an activation function is applied, at a few training steps."""
+
+    function: str
+    module: str | None
+    site: int
+    units: int
+    steps: tuple[int, ...]
+    dead: tuple[float, ...]
+    """Share of units that were 0 for every sample of the batch."""
+    saturated: tuple[float, ...]
+    """Share of values within 1 % of a bound of a sigmoid or tanh."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The targets of one training batch, as they met the outputs."""
+
+    step: int
+    samples: int
+    entropy: float | None
+    """Entropy of the labels in the batch (classes only)."""
+    label: int | None
+    """The most frequent label."""
+    predicted: int | None
+    """The most frequent prediction."""
+    predicted_share: float | None
+    output_std: float
+    """Spread of the outputs over the samples."""
+
+
+class Targets(msgspec.Struct, frozen=True, kw_only=True):
+    """Targets of training, over all batches that were looked at."""
+
+    shape: tuple[int, ...] = ()
+    output_shape: tuple[int, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    integer: bool = False
+    distinct: tuple[float, ...] = ()
+    """Distinct values, up to 17 of them."""
+    counts: dict[str, int] = {}
+    """How often each label occurred, for classes."""
+    batches: tuple[Batch, ...] = ()
+
+
+class Recurrent(msgspec.Struct, frozen=True):
+    """The first call of a recurrent layer."""
+
+    name: str
+    kind: str
+    site: int
+    built: int
+    shape: tuple[int, ...]
+    batch_first: bool
+
+
+class Clipping(msgspec.Struct, frozen=True):
+    """Calls of a gradient-clipping function from one place."""
+
+    function: str
+    site: int
+    limit: float
+    calls: int
+    norms: tuple[float, ...]
+    """Norms before clipping, of the first calls."""
+    after_step: int
+    """Calls with no backward between the last step and them."""
+
+
+class Built(msgspec.Struct, frozen=True):
+    """Optimizers or models that were built by one line, over and over."""
+
+    kind: str
+    site: int
+    count: int
+    steps: tuple[int, ...]
+    """Optimizer step at which each was built, the first 64."""
+    same: int = 0
+    """How many of them hold the parameters of the one before."""
+
+
+class InputDrift(msgspec.Struct, frozen=True):
+    """Mean and spread of what reaches the first weight layer, batch by batch."""
+
+    steps: tuple[int, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+class EvalInputs(msgspec.Struct, frozen=True):
+    """Features of evaluation batches at the first weight layer, of one place."""
+
+    site: int
+    samples: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Culprit(msgspec.Struct, frozen=True):
+    """The operation that made the first value that is not finite."""
+
+    function: str
+    """As in ``torch.log``."""
+    site: int
+    module: str | None
+    reason: str
+    """What about its (finite) inputs made it so."""
+    in_gradient: bool = False
+    user_code: bool = True
+
+
+class Signals(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of a run that checks on data, model and loop need beyond the columns."""
+
+    layers: tuple[Layer, ...] = ()
+    activations: tuple[Activation, ...] = ()
+    targets: Targets = Targets()
+    recurrent: tuple[Recurrent, ...] = ()
+    clippings: tuple[Clipping, ...] = ()
+    optimizers_built: tuple[Built, ...] = ()
+    models_built: tuple[Built, ...] = ()
+    drift: InputDrift = InputDrift()
+    eval_inputs: tuple[EvalInputs, ...] = ()
+    culprit: Culprit | None = None
+    graph_sizes: tuple[tuple[int, int], ...] = ()
+    """Backward call, and number of nodes of the graph that it walked."""
+    leaking_feature: int | None = None
+    """A single feature that is the label itself."""
+    nonfinite_share: float = 0.0
+    """Share of values that are not finite, in the tensor that the recording names as the first one."""
