@@ -235,9 +235,7 @@ def _runs(entry: dict[str, Any], seeds: int, **change: Any) -> list[Run]:
 
 
 def _values(runs: list[Run]) -> str:
-    numbers = " ".join(
-        "  -  " if math.isnan(r.metric) and not r.metric_name else f"{r.metric:.4g}" for r in runs
-    )
+    numbers = " ".join("  -  " if math.isnan(r.metric) and not r.metric_name else f"{r.metric:.4g}" for r in runs)
     bad = {r.exit for r in runs} - {"ok"}
     return f"{runs[0].metric_name} {numbers}" + (f" [{', '.join(sorted(bad))}]" if bad else "")
 
@@ -270,9 +268,7 @@ def _at_best_lr(entry: dict[str, Any], seeds: int) -> list[Run]:
     return [min(column, key=lambda r: r.cost) for column in zip(*arms, strict=True)]
 
 
-def judge_faulty(
-    entry: dict[str, Any], table: dict[str, dict[str, Any]], seeds: int
-) -> tuple[list[str], list[str]]:
+def judge_faulty(entry: dict[str, Any], table: dict[str, dict[str, Any]], seeds: int) -> tuple[list[str], list[str]]:
     """Table cells and complaints about one faulty script, held against its twin seed by seed."""
     cause = entry["cause"]
     runs = _runs(entry, seeds)

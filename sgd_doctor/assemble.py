@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 
 from sgd_doctor import stats
-from sgd_doctor.diagnosis import Diagnosis
 from sgd_doctor.findings import Finding, Location, Severity, finite
 from sgd_doctor.lab import Lab
+from sgd_doctor.observe.origins import executed_cells
+from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.recording import EVENTS, Array, Recording
 from sgd_doctor.report import (
     Curves,
@@ -99,9 +100,12 @@ def relative(finding: Finding) -> Finding:
 
 
 def shown_path(path: str | None) -> str | None:
-    """``path`` relative to the working directory where it lies inside it."""
+    """``path`` relative to the working directory where it lies inside it; of a notebook's cell, its name there."""
     if path is None or not os.path.isabs(path):
         return path
+    cell = executed_cells().get(path)
+    if cell is not None:
+        return f"In[{cell}]"
     relative_path = os.path.relpath(path)
     return path if relative_path.startswith("..") else relative_path
 

@@ -87,7 +87,9 @@ def checks(form: str) -> None:
     """List all checks."""
     from sgd_doctor.loader import load_checks
 
-    known, _ = load_checks()
+    known, notes = load_checks()
+    for note in notes:
+        _complain(note)
     if form == "json":
         import json
 
@@ -111,7 +113,9 @@ def explain(name: str) -> None:
     from sgd_doctor.loader import load_checks
     from sgd_doctor.options import require_known
 
-    known, _ = load_checks()
+    known, notes = load_checks()
+    for note in notes:
+        _complain(note)
     require_known(name, tuple(known))
     check = known[name]
     click.echo(click.style(f"{check.name}", bold=True) + f"  ({check.family})")
@@ -151,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"sgd-doctor itself failed: {text} (SGD_DOCTOR_DEBUG=1 shows where)", ExitCode.INTERNAL)
 
 
-def _complain(text: str, code: ExitCode) -> int:
+def _complain(text: str, code: ExitCode = ExitCode.OK) -> int:
     line = "".join(c if c.isprintable() else " " for c in text)
     click.echo(f"sgd-doctor: {line}", err=True)
     return code

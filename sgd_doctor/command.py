@@ -243,8 +243,13 @@ def _compile(text: str | bytes, path: Path) -> None:
 
 
 def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, dict[str, str], bool]:
+    import numpy as np
+
     from sgd_doctor.session import Talk, diagnose_recording, diagnose_target
 
+    # Losses that are not finite are what is looked at here; numpy need not tell the user about them.
+    np.seterr(all="ignore")
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="numpy")
     if kind == "recording":
         outcome = diagnose_recording(Path(request.target), options)
         return outcome.report, {}, False

@@ -11,13 +11,14 @@ import msgspec
 
 from sgd_doctor import stats
 from sgd_doctor.assemble import shown_path
-from sgd_doctor.diagnosis import Diagnosis, Proven, last_held_out
 from sgd_doctor.errors import MissingExtra
 from sgd_doctor.findings import Edit, Fix, Severity
 from sgd_doctor.fix import edit_source, read_source, unified_diff
 from sgd_doctor.lab import Lab
+from sgd_doctor.proof.case import Diagnosis, Proven
+from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.launch import Harness
+from sgd_doctor.run.harness import Replays
 
 SHARE_OF_GAIN = 0.5
 """A diff is offered where the edited script keeps at least this share of what the treated run gained."""
@@ -28,7 +29,7 @@ FALL_STEPS = 60
 
 
 def add_fixes(
-    diagnosis: Diagnosis, harness: Harness, lab: Lab, deadline: float, say: Callable[[str], None]
+    diagnosis: Diagnosis, harness: Replays, lab: Lab, deadline: float, say: Callable[[str], None]
 ) -> dict[str, str]:
     """Add diffs to the findings that have a safe edit.
 
@@ -36,6 +37,8 @@ def add_fixes(
         The repaired text of each edited file, all verified edits together.
     """
     kept: list[tuple[str, Edit]] = []
+    if not harness.editable:
+        return {}
     for proven in diagnosis.proven:
         if proven.finding.severity is Severity.ADVICE or not proven.edits or proven.finding.location is None:
             continue
@@ -87,7 +90,7 @@ def _fix(
     path: str,
     edits: Sequence[Edit],
     before: Sequence[tuple[str, Edit]],
-    harness: Harness,
+    harness: Replays,
     lab: Lab,
     deadline: float,
     say: Callable[[str], None],
@@ -102,7 +105,7 @@ def _fix(
     if after is None:
         return None
     diff = unified_diff(shown_path(path) or path, source, after)
-    if harness.replay == "none" and proven.finding.check != "missing-backward":
+    if not harness.patchable or (harness.replay == "none" and proven.finding.check != "missing-backward"):
         return Fix(text, diff)
     if deadline - time.monotonic() < LEAST_SECONDS:
         return Fix(text, diff, measured="there was no time left to run the edited script")
@@ -112,7 +115,7 @@ def _fix(
     return Fix(text, diff, verified=True, measured=measured) if measured else None
 
 
-def run_edited(proven: Proven, patches: dict[str, str], harness: Harness, lab: Lab, deadline: float) -> str | None:
+def run_edited(proven: Proven, patches: dict[str, str], harness: Replays, lab: Lab, deadline: float) -> str | None:
     """What the edited script measured, in words; None where it did not do better."""
     proof = proven.finding.proof
     steps = proof.steps if proof is not None else FALL_STEPS

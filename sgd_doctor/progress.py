@@ -51,8 +51,11 @@ class Progress:
 
     def script_output(self, data: bytes) -> None:
         """What the script printed, dimmed on a terminal; control sequences of its own are taken out."""
-        stream = sys.stderr.buffer
         if self.live:
             data = DIM + data.replace(b"\x1b", b"") + RESET
-        stream.write(data)
-        stream.flush()
+        stream = getattr(sys.stderr, "buffer", None)
+        if stream is not None:
+            stream.write(data)
+        else:  # in a notebook
+            sys.stderr.write(data.decode(errors="replace"))
+        sys.stderr.flush()

@@ -49,14 +49,14 @@ class RunInfo(msgspec.Struct, frozen=True):
     seconds: float
     probes: tuple[ProbeInfo, ...] = ()
     ended: str = "finished"
-    """step-limit, finished, time-limit, crashed or killed"""
+    """step-limit, finished, time-limit, crashed, killed or interrupted"""
     device: str = "cpu"
     overhead: float | None = None
     versions: dict[str, str] = {}
     command: str | None = None
     """The command that repeats this diagnosis."""
     replay: str = "none"
-    """How probes ran: fork, process or none (with the reason in ``Report.notes``)."""
+    """How probes ran: fork, process, snapshot or none (the reason, where it is not fork, in ``Report.notes``)."""
 
 
 class Curves(msgspec.Struct, frozen=True):

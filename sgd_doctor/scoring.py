@@ -89,8 +89,10 @@ def _trivial(recording: Recording, metric: str) -> float | None:
     task = recording.facts.task
     if task is None or not task.trivial_loss or not task.trivial_loss > 1e-9:
         return None
-    if metric == "task_loss":
+    if metric in ("task_loss", "pool_loss"):
         return task.trivial_loss
+    if metric == "balanced_error":
+        return 1 - 1 / task.classes if task.classes > 1 else None
     loss, measured = recording.column("loss"), recording.column("task_loss")
     both = np.isfinite(loss) & np.isfinite(measured) & (measured > 1e-9)
     ratio = loss[both] / measured[both]

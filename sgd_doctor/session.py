@@ -9,15 +9,24 @@ from pathlib import Path
 
 from sgd_doctor.assemble import report_of
 from sgd_doctor.check import Check
-from sgd_doctor.diagnosis import Diagnosis, Examiner
+from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
 from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
+from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
-from sgd_doctor.run.launch import Harness, ProbeRequest, Target
+from sgd_doctor.run.harness import ProbeRequest, Replays
+from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.spec import Note, RunSpec
+
+HOW_REPLAYED = {
+    "process": "probes ran in fresh processes",
+    "snapshot": "probes ran in this process, from the same state each time",
+    "none": "nothing could be rerun",
+}
+"""Where the watched process was not forked."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
 
 def conclude(
     recording: Recording,
-    harness: Harness,
+    harness: Replays,
     checks: Sequence[Check],
     options: Options,
     talk: Talk,
@@ -100,8 +109,8 @@ def conclude(
     diagnosis.notes.extend(notes)
     if interrupted:
         diagnosis.notes.append("interrupted: this is what was known by then")
-    if harness.replay == "process":
-        diagnosis.notes.append(f"probes ran in fresh processes: {harness.why_not_forked}")
+    if harness.why_not_forked:
+        diagnosis.notes.append(f"{HOW_REPLAYED[harness.replay]}: {harness.why_not_forked}")
     patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, talk.say)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
     return Outcome(report, recording, patched, interrupted)

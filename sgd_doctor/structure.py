@@ -114,6 +114,8 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True):
     head: str = ""
     """The last layer with a weight matrix that a training pass called."""
     head_trainable: bool | None = None
+    freeze_site: int = -1
+    """The first line that sets ``requires_grad`` to False, where something is frozen."""
     leaf_parameters: int = 0
     """Leaves of the traced losses that are registered parameters or held by an optimizer."""
     eval_forward_site: int = -1
@@ -122,6 +124,8 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True):
     """Backward calls after a forward pass of the whole model in evaluation mode, of the first looked at."""
     passes: int = 0
     """Backward calls that were looked at for ``eval_passes``."""
+    repeated_inputs: float = 0.0
+    """Mean number of evaluation passes in training mode that the same input went through in a row."""
     class_weights: tuple[float, ...] = ()
     """``weight`` of a classification loss, or the single ``pos_weight`` of a binary one."""
     class_counts: tuple[int, ...] = ()

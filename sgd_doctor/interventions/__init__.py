@@ -19,7 +19,16 @@ from sgd_doctor.interventions.losses import (
     SwapGradient,
     TransformOperand,
 )
+from sgd_doctor.interventions.model import (
+    BatchFirst,
+    GuardFunction,
+    InsertRelu,
+    Reinitialise,
+    SwapActivation,
+)
 from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
+from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
 from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
@@ -48,6 +57,19 @@ APPLIERS: dict[str, type[Applier]] = {
     "scale-gradients": ScaleGradients,
     "negate-gradients": NegateGradients,
     "minimise": Minimise,
+    "rescale-targets": RescaleTargets,
+    "fill-nonfinite": FillNonFinite,
+    "one-batch": OneBatch,
+    "weight-classes": WeightClasses,
+    "shuffle-batches": ShuffleBatches,
+    "reinitialise": Reinitialise,
+    "swap-activation": SwapActivation,
+    "insert-relu": InsertRelu,
+    "guard-function": GuardFunction,
+    "batch-first": BatchFirst,
+    "clip-gradients": ClipGradients,
+    "skip-clip": SkipClip,
+    "keep-optimizer-state": KeepOptimizerState,
 }
 
 

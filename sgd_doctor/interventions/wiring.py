@@ -38,7 +38,11 @@ class _Adopts(Applier):
 
 
 class AdoptLeaves(_Adopts):
-    """The optimizer gets the leaves of the loss that no optimizer holds; with ``replace`` those alone."""
+    """The optimizer gets the leaves of the loss that no optimizer holds.
+
+    ``parameters``: every ``nn.Parameter`` among them, not just those that no model knows.
+    ``replace``: what it held before is given up.
+    """
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
@@ -52,7 +56,7 @@ class AdoptLeaves(_Adopts):
         structure = self.observer.structure
         held = structure.held_by_optimizers()
         wanted = [t for t in graph_leaves(loss) if id(t) not in held]
-        if self.args.get("replace"):
+        if self.args.get("parameters"):
             wanted = [t for t in wanted if isinstance(t, nn.Parameter)]
         else:
             wanted = [t for t in wanted if id(t) in structure.strays]

@@ -76,7 +76,8 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     return Recording(
         facts=facts,
         columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()}
-        | held_out_column(facts.held_out, facts.steps),
+        | held_out_column(facts.held_out, facts.steps)
+        | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
@@ -95,6 +96,13 @@ def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]
     return {"held_out_loss": column}
 
 
+def pool_column(o: Observer, ended: str) -> dict[str, Array]:
+    """At every step the task loss of the final model over batches of the whole replay."""
+    if not o.measure_task or ended not in ("finished", "step-limit", "time-limit"):
+        return {}
+    return {"pool_loss": np.full(o.steps.count, o.pool.loss())}
+
+
 def _with(facts: Facts, more: dict[str, Any]) -> Facts:
     return msgspec.structs.replace(facts, **more) if more else facts
 
@@ -103,7 +111,8 @@ def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
     """The last complete trace; else what there is of the running one."""
     for step, operations, complete, made in reversed(o.traces):
         if operations and any(op.phase == "loss" or op.inputs for op in operations):
-            return _shortened(operations), step, complete, max(-1, made - max(0, len(operations) - MAX_STORED_OPERATIONS))
+            cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
+            return _shortened(operations), step, complete, max(-1, made - cut)
     return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
 
 

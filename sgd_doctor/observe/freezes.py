@@ -44,6 +44,16 @@ def _freeze(name: str, attribute: str, kind: str, sites: SiteTable, moved: bool)
     return NamedFreeze(name, attribute, kind, _line(name, attribute, sites), moved)
 
 
+def freezing_line(sites: SiteTable) -> int:
+    """The first line of the user's files that sets ``requires_grad`` to False (-1: none)."""
+    pattern = re.compile(r"requires_grad\s*=(?!=)|requires_grad_\(")
+    for path in dict.fromkeys(p for p, _, _ in sites._places):
+        for number, text in enumerate(linecache.getlines(path), 1):
+            if pattern.search(text) and "True" not in text:
+                return sites.place(path, number, "")
+    return -1
+
+
 def _line(name: str, attribute: str, sites: SiteTable) -> int:
     """The line that sets the attribute, by its text: the one that names the module, else the first."""
     pattern = re.compile(rf"(\S+)\.{attribute}\s*=\s*False")

@@ -53,7 +53,7 @@ def _modules(o: Observer, patches: Patches) -> None:
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-            o.module_sites[id(self)] = site = o.sites.here()
+            o.module_sites[id(self)] = site = o.sites.builder(self)
             if o.stack and not o.in_backward and not o.finished:
                 o.structure.built(self, site)
             original(self, *args, **kwargs)

@@ -24,7 +24,9 @@ from sgd_doctor.observe.graph import graph_leaves
 from sgd_doctor.observe.heldout import HeldOutRecorder
 from sgd_doctor.observe.manual import ManualSteps
 from sgd_doctor.observe.nonfinite import locate, name_culprit
+from sgd_doctor.observe.pool import Pool
 from sgd_doctor.observe.signals import SignalRecorder
+from sgd_doctor.observe.origins import construction
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.steps import StepRecorder
 from sgd_doctor.observe.structure import StructureRecorder, drops
@@ -170,6 +172,7 @@ class Observer:
         self.module_names: dict[int, str] = {}
         self.module_sites: dict[int, int] = {}
         self.held: list[tuple[nn.Module, Any]] = []
+        self.root: nn.Module | None = None
         self.root_args: tuple[Any, ...] = ()
         self.first_layer: nn.Module | None = None
         self.features: FeatureStatistics | None = None
@@ -198,11 +201,13 @@ class Observer:
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.on_pair = self.meet
         self.tracer.on_call = self.meet_call
-        self.signals = SignalRecorder(self)
+        self.signals, self.pool = SignalRecorder(self), Pool()
         self.tracer.on_activation = self.meet_activation
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
         self.root_training = True
+        self.on_next_forward: Callable[[], None] | None = None
+        """Once the watching is over: called where hooks can be removed."""
 
     # -- the small things
 
@@ -302,6 +307,8 @@ class Observer:
             self.pair, self.pair_is_loss = pair, is_loss
             self.task_kind, self.task_loss, self.task_site = pair.kind, name, site
             self.signals.pair(output, target, pair)
+            if self.measure_task and self.root is not None:
+                self.pool.add(self.root, self.root_args, target, name)
 
     @guarded
     def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -333,6 +340,10 @@ class Observer:
 
     def forward_begins(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if not self.stack and threading.get_ident() != self.thread:
+            return None
+        if self.finished:
+            if self.on_next_forward is not None:
+                self.on_next_forward()
             return None
         if not self.stack and not self.in_backward and next(module.parameters(), None) is not None:
             self.root_begins(module, args)
@@ -378,6 +389,8 @@ class Observer:
         self.structure.root_begins(module, site, grad)
         if self.evaluating:
             self.counts.evaluations += 1
+            if module.training:
+                self.structure.meet_evaluation(args)
             self.held_out.begin(self.steps.count, self.sites.stack(), site, module)
         else:
             self.held_out.commit()
@@ -387,7 +400,7 @@ class Observer:
                 self.boundary()
         self.set_tracer()
         self.tracer.in_forward = True
-        self.root_args = args
+        self.root, self.root_args = module, args
         self.want_first = not self.evaluating and (self.unit < 12 or _power_of_two(self.unit))
         if self.features is not None and self.features.site < 0:
             self.features.site = site
@@ -528,11 +541,14 @@ class Observer:
     @guarded
     def step_begins(self, optimizer: Optimizer) -> None:
         self.step_depth += 1
-        if self.step_depth > 1 or not self.here():
+        if self.step_depth > 1 or self.finished or not self.here():
             return
         self.anchor()
         state = self.steps.adopt(optimizer, -1)
         self.event("step")
+        if state.site < 0 and not state.steps:
+            origin = construction(state.kind, self.sites.paths())
+            state.site = self.sites.place(*origin, "") if origin is not None else -1
         for applier in self.appliers:
             applier.before_step(optimizer)
         begun = time.perf_counter()
@@ -556,7 +572,7 @@ class Observer:
     @guarded
     def step_ends(self, optimizer: Optimizer) -> None:
         self.step_depth -= 1
-        if self.step_depth > 0 or not self.here():
+        if self.step_depth > 0 or self.finished or not self.here():
             return
         begun = time.perf_counter()
         self.counts.optimizer_steps += 1

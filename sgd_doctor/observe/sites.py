@@ -48,6 +48,17 @@ class SiteTable:
             frame = frame.f_back
         return self.number(library) if library is not None else -1
 
+    def builder(self, built: object) -> int:
+        """The line that builds ``built``: not one of its own constructors."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            code = frame.f_code
+            own = code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is built
+            if not own and self._kind(code) == _USER:
+                return self.number(frame)
+            frame = frame.f_back
+        return self.here()
+
     def stack(self, depth: int = 4) -> tuple[int, ...]:
         """The innermost ``depth`` lines of the user's code on the stack."""
         frame: FrameType | None = sys._getframe(1)
@@ -68,6 +79,10 @@ class SiteTable:
             found = self._numbers[path, line] = len(self._places)
             self._places.append((path, line, function))
         return found
+
+    def paths(self) -> tuple[str, ...]:
+        """The files that were seen so far."""
+        return tuple(dict.fromkeys(path for path, _, _ in self._places))
 
     def is_user(self, code: CodeType) -> bool:
         return self._kind(code) == _USER

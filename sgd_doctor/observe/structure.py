@@ -15,7 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
 from sgd_doctor.observe.attributes import owners
-from sgd_doctor.observe.freezes import named_freezes
+from sgd_doctor.observe.freezes import freezing_line, named_freezes
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.steps import StepRecorder
 from sgd_doctor.observe.tasks import TargetStatistics
@@ -69,15 +69,19 @@ class StructureRecorder:
         self.loads: list[LoadedState] = []
         self.loading = 0
         self.building: dict[int, int] = {}
-        self.fresh: dict[int, tuple[str, int]] = {}
+        self.fresh: dict[int, tuple[str, int, int]] = {}
+        self.pass_number = 0
         self.fresh_parameters: set[int] = set()
         self.modes: dict[int, _Mode] = {}
         self.mode_calls: dict[int, tuple[bool, int | None]] = {}
         self.root_calls: dict[int, tuple[bool, int]] = {}
         self.passes = self.eval_passes = 0
         self.eval_site = -1
-        self.head, self.head_trainable = "", None
+        self.head = ""
+        self.head_trainable: bool | None = None
         self.leaf_parameters = 0
+        self._last_input: tuple[weakref.ref[Tensor], int] | None = None
+        self.inputs = self.input_calls = 0
         self.dropouts: dict[tuple[str, int], tuple[str | None, int]] = {}
         self.weights: tuple[float, ...] = ()
         self.weights_site = -1
@@ -91,8 +95,20 @@ class StructureRecorder:
 
     def root_begins(self, module: nn.Module, site: int, grad: bool) -> None:
         self.building.clear()
+        self.pass_number += 1
         if grad:
             self.root_calls[id(module)] = (module.training, site)
+
+    def meet_evaluation(self, args: tuple[Any, ...]) -> None:
+        """An evaluation pass in training mode: does the same input go through again?"""
+        tensor = next((a for a in args if isinstance(a, Tensor)), None)
+        if tensor is None:
+            return
+        version = tensor._version if not tensor.is_inference() else 0
+        self.input_calls += 1
+        if self._last_input is None or self._last_input[0]() is not tensor or self._last_input[1] != version:
+            self.inputs += 1
+            self._last_input = (weakref.ref(tensor), version)
 
     def meet_fresh(self, module: nn.Module) -> None:
         """A module that was built in this very forward pass is called."""
@@ -100,8 +116,8 @@ class StructureRecorder:
             return
         kind, site = type(module).__name__, self.building.pop(id(module))
         self.fresh_parameters.update(id(p) for p in module._parameters.values())
-        _, passes = self.fresh.get(site, (kind, 0))
-        self.fresh[site] = (kind, passes + 1)
+        _, passes, last = self.fresh.get(site, (kind, 0, -1))
+        self.fresh[site] = (kind, passes + (last != self.pass_number), self.pass_number)
 
     def meet_mode(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A BatchNorm or dropout layer is called with gradients on."""
@@ -247,18 +263,20 @@ class StructureRecorder:
             parameters=tuple(states),
             strays=tuple(_judged(lost) for lost in self.strays.values() if id(lost.tensor) not in held),
             loads=tuple(self.loads),
-            fresh_layers=tuple(FreshLayer(kind, site, passes) for site, (kind, passes) in self.fresh.items()),
+            fresh_layers=tuple(FreshLayer(kind, site, passes) for site, (kind, passes, _) in self.fresh.items()),
             mode_layers=tuple(
                 ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values)) for m in self.modes.values()
             ),
             freezes=named_freezes(list(self.roots.values()), self.sites, self.module_names, states),
             live_dropout=tuple(LiveDropout(n, s, m, c) for (n, s), (m, c) in self.dropouts.items()),
             head=self.head,
+            freeze_site=freezing_line(self.sites) if any(not s.trainable for s in states) else -1,
             head_trainable=self.head_trainable,
             leaf_parameters=self.leaf_parameters,
             eval_forward_site=self.eval_site,
             eval_passes=self.eval_passes,
             passes=self.passes,
+            repeated_inputs=self.input_calls / max(1, self.inputs),
             class_weights=self.weights,
             class_counts=counts,
             weights_site=self.weights_site,

@@ -55,9 +55,10 @@ def foreach_norms(tensors: Sequence[Tensor]) -> list[float]:
     if not tensors:
         return []
     with torch.no_grad():
-        if all(plain(t) and t.is_floating_point() for t in tensors) and len({t.device for t in tensors}) == 1:
-            stacked = torch.stack([n.to(torch.float32) for n in torch._foreach_norm(list(tensors))])
-            return [float(v) for v in stacked.tolist()]
+        kinds = {(t.dtype, t.device, t.layout) for t in tensors}
+        if len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point():
+            found: list[float] = torch.stack(torch._foreach_norm(list(tensors))).tolist()
+            return found
         return [_norm(t) for t in tensors]
 
 

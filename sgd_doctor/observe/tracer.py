@@ -287,7 +287,10 @@ def _dim(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
 def _identical(inputs: list[Tensor]) -> bool:
     if len(inputs) < 2 or inputs[0].shape != inputs[1].shape or not all(plain(t) for t in inputs[:2]):
         return False
-    return inputs[0].numel() > 1 and (inputs[0] is inputs[1] or bool(torch.equal(inputs[0], inputs[1])))
+    if inputs[0] is inputs[1]:
+        return True
+    # Two branches that learn may well agree at first; two that do not learn never change that.
+    return inputs[0].numel() > 1 and not any(t.requires_grad for t in inputs[:2]) and torch.equal(inputs[0], inputs[1])
 
 
 @torch.no_grad()

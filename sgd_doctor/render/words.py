@@ -29,6 +29,7 @@ ENDED = {
     "time-limit": "stopped at the time limit",
     "crashed": "the run crashed",
     "killed": "the run was killed",
+    "interrupted": "the run was interrupted",
 }
 METRICS = {"task_loss": "task error", "lr": "learning rate"}
 CONTROL = "none"

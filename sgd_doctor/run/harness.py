@@ -12,7 +12,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,9 +23,14 @@ from sgd_doctor.findings import Intervention
 from sgd_doctor.recording import Facts, Recording, load
 from sgd_doctor.run.reaping import Child, adopt_orphans, end_group, release_orphans
 from sgd_doctor.run.shield import discard
-from sgd_doctor.run.spec import Command, Note, RunSpec, line
+from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
 
-INTERRUPT_SECONDS = 3.0
+INTERRUPT_SECONDS = 2.0
+"""How long a script may take to go when it is interrupted as a terminal would do it."""
+STOP_SECONDS = 5.0
+"""How long it may take to save its recording when its time is up; a loop in C may never do so."""
+LAST_SECONDS = 5.0
+"""How long a script that came to its end may take for its exit handlers."""
 MAX_ECHO = 1 << 20
 """Bytes of the script's output that are shown."""
 
@@ -61,12 +66,14 @@ class Replays(ABC):
         replay: how that is done: ``fork``, ``process``, ``snapshot``, or ``none`` where it cannot be.
         why_not_forked: the reason, where it is not ``fork``.
         interrupted: the user pressed Ctrl-C while the run was watched.
+        editable: whether the lines that findings name are those of the user's own loop.
         patchable: whether :meth:`run_patched` can run edited files.
     """
 
     replay = "none"
     why_not_forked = ""
     interrupted = False
+    editable = True
     patchable = False
 
     @abstractmethod
@@ -87,7 +94,7 @@ class Replays(ABC):
         """Run the target from its first line with other text in some of its files; None where that cannot be."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # where nothing was started there is nothing to end
         """End every process and throw the scratch folders away."""
 
 
@@ -111,67 +118,11 @@ class ForkServerClient(Replays):
         self.workers = max(1, min(4, os.cpu_count() or 1))
         self._adopting = adopt_orphans()
 
-    # -- the observed run
-
-    def _follow(self, child: subprocess.Popen[bytes], notes: int, deadline: float) -> None:
-        """Read the child's notes until its recording is saved, it is gone, or time is up."""
-        buffer = b""
-        try:
-            while time.monotonic() < deadline:
-                ready, _, _ = select.select([notes], [], [], 0.2)
-                if not ready:
-                    if child.poll() is not None:
-                        return
-                    continue
-                data = os.read(notes, 1 << 16)
-                if not data:
-                    child.poll()
-                    return
-                *lines, buffer = (buffer + data).split(b"\n")
-                for text in lines:
-                    note = msgspec.json.decode(text, type=Note)
-                    self._take(note)
-                    if note.at == "saved":
-                        return
-        except KeyboardInterrupt:
-            # The script is asked to stop as a terminal would ask it; what was seen so far is reported.
-            self.interrupted = True
-            os.kill(child.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-                child.wait(INTERRUPT_SECONDS)
-        finally:
-            os.close(notes)
-        end_group(child)
-
     def _take(self, note: Note) -> None:
         if note.at == "anchor":
             self.replay = "fork" if note.fork else "process"
             self.why_not_forked = note.why
         self.on_note(note)
-
-    def _lost(self, child: subprocess.Popen[bytes], deadline: float) -> Recording:
-        """The child ended without a recording: say how, in a recording."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(1.0)
-        late = time.monotonic() >= deadline
-        status = child.returncode
-        if status is None and not late:
-            raise SgdDoctorError("the child process stopped answering before the first training step")
-        how = "time-limit" if late else "killed"
-        note = (
-            "the time was up before the first training step"
-            if late
-            else f"the script's process ended by itself with status {status} ({_signal_name(status)})"
-        )
-        facts = Facts(
-            kind=self.kind,
-            path=self.name,
-            argv=self.argv,
-            ended=how,
-            exit_code=status,
-            notes=(note,),
-        )
-        return Recording(facts=facts)
 
     # -- probes
 
@@ -197,7 +148,14 @@ class ForkServerClient(Replays):
         if self.control is None:
             return []
         ready, _, _ = select.select([self.control], [], [], seconds)
-        data = self.control.recv(1 << 16) if ready else b""
+        if not ready:
+            return []
+        try:
+            data = self.control.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         return [msgspec.json.decode(text, type=Note) for text in lines]
 
@@ -224,7 +182,11 @@ class ForkServerClient(Replays):
                 index, request = waiting.pop(0)
                 number, spec = self._spec(request, deadline)
                 running[number] = index, Path(spec.output)
-                self.control.sendall(line(Command(number, spec)))
+                try:
+                    self.control.sendall(line(Command(number, spec)))
+                except OSError:
+                    self._hang_up()
+                    return results
             if not running:
                 break
             for note in self._answers(1.0):
@@ -236,24 +198,162 @@ class ForkServerClient(Replays):
         return results
 
     def _by_process(self, requests: Sequence[ProbeRequest], deadline: float) -> list[Recording | None]:
-        """One fresh process each: where the run cannot be forked."""
         return [None] * len(requests)
 
     # -- the end
 
-    def close(self) -> None:
+    def _hang_up(self) -> None:
         if self.control is not None:
             # Others may hold copies of the socket (workers of a loader): the server has to see its end all the same.
             with contextlib.suppress(OSError):
                 self.control.shutdown(socket.SHUT_RDWR)
             self.control.close()
             self.control = None
+
+    def close(self) -> None:
+        self._hang_up()
         for child in self.processes:
             end_group(child)
         if self._adopting:
             release_orphans()
         with contextlib.suppress(OSError):
             discard(self.folder)
+
+
+class NoteReader:
+    """Reads what a watched process tells."""
+
+    def __init__(self, pipe: int, child: Child, take: Callable[[Note], None]) -> None:
+        self.pipe, self.child, self.take = pipe, child, take
+        self.buffer = b""
+        self.over = False
+
+    def until_saved(self, deadline: float) -> bool:
+        """True once the recording is saved or the process is gone; False where neither came in time."""
+        while not self.over and time.monotonic() < deadline:
+            ready, _, _ = select.select([self.pipe], [], [], 0.2)
+            if not ready:
+                self.over = self.child.poll() is not None
+                continue
+            data = os.read(self.pipe, 1 << 16)
+            *lines, self.buffer = (self.buffer + data).split(b"\n")
+            self.over = not data
+            for text in lines:
+                note = msgspec.json.decode(text, type=Note)
+                self.take(note)
+                self.over |= note.at == "saved"
+        return self.over
+
+
+class ProcessReplays(ForkServerClient):
+    """Runs the target in a process of its own, followed through its notes."""
+
+    def __init__(self, run: RunSpec, on_note: Callable[[Note], None] = lambda _: None) -> None:
+        super().__init__(on_note)
+        self.run = run
+
+    @abstractmethod
+    def _start(
+        self, run: RunSpec, control: socket.socket | None, patches: dict[str, str] | None = None
+    ) -> tuple[Child, int]:
+        """Start the target's process.
+
+        Returns:
+            The process, and the descriptor from which its notes are read.
+        """
+
+    def observe(self, deadline: float) -> Recording:
+        """Run the target until its recording is there.
+
+        Args:
+            deadline: ``time.monotonic()`` at which the run is ended from outside.
+
+        Raises:
+            SgdDoctorError: the child left no recording at all.
+        """
+        self.control, theirs = socket.socketpair()
+        output = self.results / "observed.npz"
+        with theirs:
+            child, notes = self._start(msgspec.structs.replace(self.run, output=str(output)), theirs)
+        self._follow(child, notes, deadline)
+        recording = load(output) if output.exists() else self._lost(child, deadline)
+        self._see_off(child)
+        return self._as_it_ended(recording, late=time.monotonic() >= deadline)
+
+    def _see_off(self, child: Child) -> None:
+        """Let a script that has come to its end run its exit handlers and say its last words."""
+        try:
+            child.wait(LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.kill(child.pid, signal.SIGKILL)  # alone: its fork server is still needed
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+    def _as_it_ended(self, recording: Recording, *, late: bool) -> Recording:
+        """A process that we ended has not crashed, whatever it had saved by then."""
+        facts = recording.facts
+        if self.interrupted and facts.ended in ("crashed", "killed", "time-limit"):
+            stopped = facts.crash is not None and facts.crash.kind == "KeyboardInterrupt"
+            facts = msgspec.structs.replace(facts, ended="interrupted", crash=None if stopped else facts.crash)
+        elif late and facts.ended == "killed":
+            facts = msgspec.structs.replace(facts, ended="time-limit")
+        return replace(recording, facts=facts)
+
+    def _follow(self, child: Child, notes: int, deadline: float) -> None:
+        """Read the child's notes until its recording is saved or it is gone; ended from outside when time is up."""
+        with open(notes, "rb", 0) as pipe:
+            reader = NoteReader(pipe.fileno(), child, self._take)
+            try:
+                if reader.until_saved(deadline):
+                    return
+                os.kill(child.pid, STOP)
+            except KeyboardInterrupt:
+                # The script is asked to stop as a terminal would ask it; what was seen so far is reported.
+                self.interrupted = True
+                os.kill(child.pid, signal.SIGINT)
+            with contextlib.suppress(KeyboardInterrupt):
+                if self.interrupted and not reader.until_saved(time.monotonic() + INTERRUPT_SECONDS):
+                    os.kill(child.pid, STOP)
+                if reader.until_saved(time.monotonic() + STOP_SECONDS):
+                    return
+        end_group(child)
+
+    def _lost(self, child: Child, deadline: float) -> Recording:
+        """The child ended without a recording: say how, in a recording."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(1.0)
+        late = time.monotonic() >= deadline
+        status = child.returncode
+        if status is None and not late:
+            raise SgdDoctorError("the child process stopped answering before the first training step")
+        how = "time-limit" if late else "killed"
+        note = (
+            "the time was up before the first training step"
+            if late
+            else f"the script's process ended by itself with status {status} ({_signal_name(status)})"
+        )
+        facts = Facts(
+            kind=self.kind,
+            path=self.name,
+            argv=self.argv,
+            ended=how,
+            exit_code=status,
+            notes=(note,),
+        )
+        return Recording(facts=facts)
+
+    def _by_process(self, requests: Sequence[ProbeRequest], deadline: float) -> list[Recording | None]:
+        """One fresh process each: where the run cannot be forked."""
+        return [self._afresh(request, deadline) if time.monotonic() < deadline else None for request in requests]
+
+    def _afresh(
+        self, request: ProbeRequest, deadline: float, patches: dict[str, str] | None = None
+    ) -> Recording | None:
+        _, spec = self._spec(request, deadline)
+        child, notes = self._start(spec, None, patches)
+        self._follow(child, notes, deadline)
+        end_group(child)
+        return take_recording(Path(spec.output))
 
 
 def take_recording(path: Path) -> Recording | None:

@@ -14,7 +14,6 @@ are written in. There are two ways, by what the process is allowed to do:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -249,7 +248,7 @@ def _cover_whole(scratch: str, store: Store, table: Sequence[Mount], keep: Seque
         store.mount(live, root + live, flags=MS_BIND | MS_REC)
     _private_shm(store, keep, held, root)
     for path in keep:
-        with contextlib.suppress(FileNotFoundError):  # a socket of another program that has just closed it
+        with suppress(FileNotFoundError):  # a socket of another program that has just closed it
             store.mount(_held_path(held, path), root + path, flags=MS_BIND | MS_REC)
     kernel.switch_root(root)
 
@@ -291,7 +290,7 @@ def _cover_in_place(
             store.mount(source, path, flags=MS_BIND | MS_REC)
     _private_shm(store, keep, held, "")
     for path in keep:
-        with contextlib.suppress(FileNotFoundError):  # a socket of another program that has just closed it
+        with suppress(FileNotFoundError):  # a socket of another program that has just closed it
             store.mount(_held_path(held, path), path, flags=MS_BIND | MS_REC)
     _lock_the_rest(store, {*covered, *keep})
 

@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,41 +33,57 @@ if TYPE_CHECKING:
     from sgd_doctor.run.watching import Run
 
 
-def unsafe() -> str:
-    """Why the process cannot be forked here; empty where it can."""
+def unsafe(threads: bool = True) -> str:
+    """Why the process cannot be forked here; empty where it can.
+
+    Args:
+        threads: whether another thread of Python is a reason.
+    """
     if not hasattr(os, "fork"):
         return "this platform cannot fork"
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # is_available() itself could end all forking
         return "CUDA is in use"
     if getattr(torch, "mps", None) is not None and torch.backends.mps.is_available():
         return "Metal (mps) cannot be forked"
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return "torch.distributed is in use"
     others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-    if others:
+    if others and threads:
         return f"another thread is running ({others[0].name})"
     return ""
 
 
-def start_server(run: Run, observer: Observer, control_fd: int) -> None:
-    """At the anchor: fork off the server.  Returns in the watched process, and in each probe."""
-    why = unsafe()
-    if why:
-        run.note(Note("anchor", fork=False, why=why))
-        os.close(control_fd)
-        return
+def fork() -> int:
+    """``os.fork`` after which nothing is printed twice and ``random`` goes on as if nothing had happened."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     state = random.getstate()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Python warns of forks beside threads; those of libraries are not needed in the fork.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        random.setstate(state)
+    return pid
+
+
+def start_server(run: Run, observer: Observer, control_fd: int) -> None:
+    """At the anchor: fork off the server.  Returns in the watched process, and in each probe."""
+    why = unsafe(run.threads_matter)
+    if why:
+        run.note(Note("anchor", fork=False, why=why))
+        os.close(control_fd)
+        return
+    pid = fork()
     if pid:
+        run.server_started(pid)
         run.note(Note("anchor", fork=True))
         os.close(control_fd)
         return
-    random.setstate(state)
     run.notes_fd = -1
     silence()
+    run.enter_server()
     command = Server(socket.socket(fileno=control_fd)).serve()
     become_probe(run, observer, command)
 
@@ -114,11 +131,9 @@ class Server:
 
     def spawn(self, command: Command) -> bool:
         """Fork a probe.  True in the probe."""
-        state = random.getstate()
         reader, writer = os.pipe()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
-            random.setstate(state)
             os.close(reader)
             self.control.close()
             for pipe in self.living:
@@ -153,7 +168,7 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     """Turn this fork into a treated run; it goes on with the user's loop when this returns."""
     torch.set_num_threads(1)
     if run.shielded:
-        isolate(run)
+        isolate(run, Path(command.run.output))
     private_offsets()
     loaders_without_workers()
     spec = command.run
@@ -166,9 +181,9 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     observer.treat(appliers(spec.interventions), spec.measure_task)
 
 
-def isolate(run: Run) -> None:
+def isolate(run: Run, output: Path) -> None:
     """A shield of its own: what this replay writes is not what another one reads."""
-    place = Path(run.spec.output).with_suffix(".scratch")
+    place = output.with_suffix(".scratch")
     place.mkdir(exist_ok=True)
     try:
         shield.activate(place, keep=(place.parent,), force="overlay")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import msgspec
 
 from sgd_doctor.findings import Intervention
+
+STOP = signal.SIGRTMIN + 9 if hasattr(signal, "SIGRTMIN") else signal.SIGXCPU
+"""Asks a watched process to save what it has and to end; scripts have no use for this signal of their own."""
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):

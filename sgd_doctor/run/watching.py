@@ -5,11 +5,13 @@ Neither numpy nor torch is imported before the script does: it may still set the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,12 +21,14 @@ import msgspec
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.run.importing import after_import
 from sgd_doctor.run.script import PROGRAMS, own_frames_removed, script
-from sgd_doctor.run.spec import ChildSpec, Note, RunSpec, line
+from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
 
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.observe.patches import Patches
     from sgd_doctor.recording import Crash, Recording
 
+_exit = os._exit
 SNAPSHOT_SECONDS = 3.0
 """A run that is killed loses no more than this."""
 PROGRESS_SECONDS = 0.25
@@ -43,7 +47,12 @@ class Run:
         self.pid = os.getpid()
         self.shielded = False
         self.saved = self.replayed = False
-        self._snapshot = self._progress = time.monotonic()
+        self.forked = False
+        """This process is a fork of the user's: it ends without cleaning up what it shares with that one."""
+        self.threads_matter = True
+        """Whether other threads are a reason against replays by fork."""
+        self._snapshot = 0.0
+        self._progress = time.monotonic()
 
     def note(self, note: Note) -> None:
         if self.notes_fd >= 0:
@@ -74,6 +83,12 @@ class Run:
             recording.save(Path(self.spec.output))
             self.note(Note("saved"))
 
+    def server_started(self, pid: int) -> None:
+        """The fork server is ``pid``; called in the watched process."""
+
+    def enter_server(self) -> None:
+        """Called in the fork server before it serves."""
+
     def tick(self, observer: Observer) -> None:
         """After every step: show progress, and keep a snapshot for the case that this process is killed."""
         now = time.monotonic()
@@ -82,14 +97,36 @@ class Run:
             losses = observer.steps.columns["loss"]
             last = losses[-1] if losses and losses[-1] - losses[-1] == 0 else None
             self.note(Note("step", step=observer.steps.count, loss=last))
-        if now - self._snapshot > SNAPSHOT_SECONDS:
+        if now - self._snapshot > SNAPSHOT_SECONDS and not self.replayed:
             self.recording("killed").save(Path(self.spec.output))
             self._snapshot = time.monotonic()
 
-    def limit(self, observer: Observer, why: str) -> NoReturn:
+    def limit(self, observer: Observer, why: str) -> None:
         """The run has lasted long enough.  The script is not asked: it may catch everything."""
         self.save(self.recording(why))
         leave(0)
+
+    def listen(self) -> None:
+        """End when the parent asks for it, and save what there is when the script ends without cleaning up."""
+
+        def stop(*_: object) -> None:
+            if os.getpid() == self.pid:
+                self.last_words("time-limit")
+                leave(0)
+
+        def leave_at_once(status: int) -> NoReturn:
+            if os.getpid() == self.pid:
+                self.last_words("finished", status)
+            _exit(status)
+
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(STOP, stop)
+        os._exit = leave_at_once
+
+    def last_words(self, ended: str, status: int | None = None) -> None:
+        """Save from wherever the process is; a recording that cannot be made there leaves the last snapshot."""
+        with contextlib.suppress(Exception):
+            self.save(self.recording(ended, status))
 
 
 def leave(status: int) -> NoReturn:
@@ -97,13 +134,21 @@ def leave(status: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RuntimeError):
             continue
-    os._exit(status)
+    _exit(status)
 
 
-def watch(run: Run, control_fd: int) -> None:
-    """Tie the observer into torch, which has just been imported."""
+def watch(run: Run, control_fd: int) -> Patches:
+    """Tie the observer into torch.
+
+    Args:
+        run: the run of this process.
+        control_fd: socket on which a fork server is to answer; -1: none is wanted.
+
+    Returns:
+        What was hooked and replaced; ``undo()`` ends the watching.
+    """
     from sgd_doctor.interventions import appliers
     from sgd_doctor.observe.hooks import install
     from sgd_doctor.observe.observer import Limits, Observer
@@ -119,7 +164,16 @@ def watch(run: Run, control_fd: int) -> None:
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
-    install(run.observer)
+    return install(run.observer)
+
+
+def stop_watching(observer: Observer, patches: Patches) -> None:
+    """End the watching in a process that goes on."""
+    observer.finished = True
+    patches.undo()
+    tracer = observer.tracer
+    tracer.recording, tracer.rewrites, tracer.on_pair, tracer.on_weights = False, [], None, None
+    tracer.switch(False)
 
 
 def seed_everything(seed: int) -> None:
@@ -155,12 +209,22 @@ def run_target(spec: ChildSpec, notes: Sequence[str]) -> NoReturn:
 
 def execute(run: Run, spec: ChildSpec) -> NoReturn:
     """Run the target to its end, whatever that is."""
-    status = 0
-    try:
+
+    def program() -> None:
         text = spec.patches.get(os.path.abspath(spec.target))
-        program = PROGRAMS[spec.kind](spec.target) if text is None else script(spec.target, text)
-        program.enter(spec.argv)
-        program.run()
+        found = PROGRAMS[spec.kind](spec.target) if text is None else script(spec.target, text)
+        found.enter(spec.argv)
+        found.run()
+
+    carry_out(run, program)
+
+
+def carry_out(run: Run, body: Callable[[], object]) -> NoReturn:
+    """Run ``body`` to its end, whatever that is, keep the recording, and end this process."""
+    status = 0
+    run.listen()
+    try:
+        body()
     except SystemExit as error:
         status = _exit_status(error)
         if status and (run.observer is None or not run.observer.steps.count):
@@ -178,8 +242,8 @@ def finish(run: Run, status: int) -> NoReturn:
     run.save(run.recording("crashed" if run.crash is not None else "finished", status))
     if run.observer is not None:
         run.observer.finished = True
-        if run.replayed:
-            leave(status)
+    if run.replayed or run.forked:
+        leave(status)
     sys.exit(status)
 
 

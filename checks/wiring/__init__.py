@@ -1,0 +1,1 @@
+"""Checks of how model, loss and optimizer are connected."""

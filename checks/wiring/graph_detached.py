@@ -1,0 +1,162 @@
+"""graph-detached: no gradient reaches the parameters."""
+
+from __future__ import annotations
+
+from sgd_doctor import trace
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Operation, Recording
+from sgd_doctor.structure import ParameterState, Structure
+
+LEAST = 2
+"""Backward calls after which parameters without a gradient are no accident."""
+SHARE = 0.3
+"""Share of the optimizer's numbers without a gradient from which a cut in the graph is tried out."""
+CUTS = {"detach": ".detach()", "data": ".data", "detach_": ".detach_()"}
+
+
+class GraphDetached(Check):
+    """The loss is cut off from the parameters: they receive no gradient.
+
+    ## What it means
+    Somewhere between the parameters and the loss stands `.detach()`, `.data`, `.item()`, `.numpy()`,
+    `torch.tensor(...)` or `no_grad()`. Often `requires_grad_()` behind it silences the error that
+    `backward()` would raise.
+
+    ## Why it hurts
+    `backward()` stops at the cut. The optimizer steps, but has no gradient, and the weights stay as they are.
+
+    ## How it is proven
+    No parameter that an optimizer holds ever has a gradient, and the graph of the loss contains none of
+    them. Where only a part is cut off by a `.detach()`, the same loop is rerun without it; where that is no
+    better, it is advice.
+
+    ## How to fix it
+    Compute the loss from the model's output itself, with torch functions. Use `.item()` and `.numpy()` only
+    for what is printed.
+
+    ## Example
+    Bad:
+
+        out = torch.tensor(model(x).detach().numpy(), requires_grad=True)
+        loss = criterion(out, y)
+
+    Good:
+
+        loss = criterion(model(x), y)
+
+    ## Known limits
+    A frozen encoder under `no_grad`, a detached generator output, hidden state or target are left in peace:
+    there the optimizer holds nothing that never learns.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/notes/autograd.html>
+    """
+
+    name = "graph-detached"
+    family = "wiring"
+    summary = "parameters receive no gradient because the graph is cut before the loss"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """Parameters of an optimizer that never have a gradient, with a cut behind them."""
+        structure = recording.facts.structure
+        if structure is None or recording.facts.backwards < LEAST:
+            raise NotChecked("fewer than two backward calls were seen")
+        held = [p for p in structure.parameters if p.in_optimizer and p.trainable]
+        if not held:
+            raise NotChecked("no optimizer holds a trainable parameter")
+        dead = [p for p in held if not p.gradient and not p.changed]
+        found = trace.cuts(recording)
+        if any(cut.name in trace.NOT_DIFFERENTIABLE for cut in found):
+            return None  # nondifferentiable-op says more
+        if len(dead) == len(held):
+            return self._whole(recording, structure, dead, found)
+        return self._part(recording, dead, held, found)
+
+    def _whole(
+        self, recording: Recording, structure: Structure, dead: list[ParameterState], found: list[Operation]
+    ) -> Suspicion | None:
+        if structure.leaf_parameters or any(p.gradient for p in structure.parameters) or structure.strays:
+            return None  # other tensors learn: stale-optimizer, unregistered-params
+        cut = next((op for op in reversed(found) if op.name in CUTS), None) or self._exit(recording)
+        site, how = place_of(recording, cut)
+        return self._suspicion(recording, cut, site, how, dead, whole=True)
+
+    def _part(
+        self,
+        recording: Recording,
+        dead: list[ParameterState],
+        held: list[ParameterState],
+        found: list[Operation],
+    ) -> Suspicion | None:
+        share = sum(p.size for p in dead) / max(1, sum(p.size for p in held))
+        cut = next((op for op in found if op.name in CUTS and op.recorded), None)
+        if cut is None or not share >= SHARE:
+            return None
+        return self._suspicion(recording, cut, cut.site, CUTS[cut.name], dead, whole=False)
+
+    @staticmethod
+    def _exit(recording: Recording) -> Operation | None:
+        """The last way out of torch of something that depends on the model."""
+        exits = [op for op in recording.facts.trace if op.name in ("numpy", "__array__", "tolist", "item")]
+        return exits[-1] if exits else None
+
+    def _suspicion(
+        self,
+        recording: Recording,
+        cut: Operation | None,
+        site: int,
+        how: str,
+        dead: list[ParameterState],
+        *,
+        whole: bool,
+    ) -> Suspicion:
+        count = sum(p.size for p in dead)
+        treatments: tuple[Treatment, ...] = ()
+        if cut is not None and cut.name in ("detach", "data"):
+            args = trace.at_site(recording, cut)
+            treatments = (Treatment((Intervention("keep-graph", f"without {CUTS[cut.name]}", args),)),)
+        which = "no parameter receives" if whole else f"{len(dead)} parameters ({count:,} numbers) never receive"
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"{which} a gradient: the loss is cut off from the model by {how}",
+            rule=Rule.FACT,
+            location=recording.location(site),
+            evidence=(
+                Evidence(
+                    "parameters_without_gradient",
+                    len(dead),
+                    "0",
+                    f"{len(dead)} of the optimizer's parameters had no gradient in {recording.facts.backwards} "
+                    f"backward passes: {', '.join(p.name or 'a tensor' for p in dead[:3])}",
+                ),
+            ),
+            treatments=treatments,
+            explains=(
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "lr-too-low",
+                "undertrained",
+                "vanishing-gradient",
+                "output-collapse",
+                "zero-grad-misplaced",
+            ),
+            advice=f"compute the loss from the model's output itself: take {how} out of the way between them",
+            needs_harm=not whole,
+        )
+
+
+def place_of(recording: Recording, cut: Operation | None) -> tuple[int, str]:
+    """The line to look at, and what stands there."""
+    if cut is not None:
+        how = CUTS.get(cut.name, f"{cut.name}()".replace("__array__()", "numpy"))
+        return cut.site, how if cut.recorded or cut.name in CUTS else "no_grad()"
+    evaluated, called = recording.event_sites("evaluate"), recording.event_sites("forward")
+    if evaluated and not called:
+        return evaluated[0], "no_grad()"
+    loss = trace.operation(recording, recording.facts.loss_operation)
+    backward = recording.event_sites("backward")
+    site = loss.site if loss is not None else backward[0] if backward else -1
+    return site, "detach(), .data, .item(), .numpy(), torch.tensor(...) or no_grad()"

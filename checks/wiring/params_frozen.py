@@ -1,0 +1,101 @@
+"""params-frozen: what would have to learn does not require a gradient."""
+
+from __future__ import annotations
+
+from sgd_doctor import stats
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Recording
+
+SHARE = 0.5
+"""Largest trainable share at which a frozen head is suspicious."""
+FALL = 0.5
+"""A loss that fell below this share of its start learns well enough with what is trainable."""
+
+
+class ParamsFrozen(Check):
+    """The last layer and most of the model are frozen.
+
+    ## What it means
+    `requires_grad` is False for the parameters that would have to learn: usually the freezing loop ran after
+    the new head was attached, or its condition matches too much.
+
+    ## Why it hurts
+    What is left (a few biases, normalisation layers) cannot fit the task.
+
+    ## How it is proven
+    The last weight layer is frozen, most parameters are, and the loss hardly falls. The same loop is rerun
+    with everything trainable; where that is no better, it is advice.
+
+    ## How to fix it
+    Freeze first and attach the new head afterwards, or set `requires_grad = True` for it, and give the
+    optimizer those parameters.
+
+    ## Example
+    Bad:
+
+        model.fc = nn.Linear(64, 10)
+        for p in model.parameters():
+            p.requires_grad = False
+
+    Good:
+
+        for p in model.parameters():
+            p.requires_grad = False
+        model.fc = nn.Linear(64, 10)
+
+    ## Known limits
+    A frozen backbone with a live head is the normal way to fine-tune and is left in peace, as are adapters
+    (LoRA, prompts) inside of a pretrained model.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad>
+    """
+
+    name = "params-frozen"
+    family = "wiring"
+    summary = "the head and most of the model are frozen, and the rest cannot fit the task"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """A frozen head, a small trainable share, and a loss that does not fall."""
+        structure = recording.facts.structure
+        if structure is None or not recording.facts.backwards:
+            raise NotChecked("backward was never called")
+        inside = [p for p in structure.parameters if p.in_model]
+        frozen = [p for p in inside if not p.trainable]
+        if not frozen or structure.head_trainable is not False:
+            return None
+        live = [p for p in inside if p.trainable]
+        share = sum(p.size for p in live) / max(1, sum(p.size for p in inside))
+        adapters = any(len(p.shape) > 1 for p in live)
+        pretrained = bool(structure.loads) or any(p.changed for p in frozen)
+        if not share < SHARE or (adapters and pretrained) or learns(recording):
+            return None
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the last layer ({structure.head}) is frozen: only {share:.1%} of the model can learn",
+            rule=Rule.FACT,
+            location=recording.location(structure.freeze_site),
+            evidence=(
+                Evidence(
+                    "trainable_share",
+                    round(share, 4),
+                    f">= {SHARE:g}, or a live head",
+                    f"{len(live)} of {len(inside)} parameters require a gradient: "
+                    + ", ".join(p.name for p in live[:3]),
+                ),
+            ),
+            treatments=(Treatment((Intervention("unfreeze", "everything trainable", {}),)),),
+            explains=("no-learning", "plateau", "slow-learning", "lr-too-low", "lr-too-high", "undertrained"),
+            advice="set requires_grad = True for the last layer (and what else has to learn) "
+            "before the optimizer is built",
+            needs_harm=True,
+        )
+
+
+def learns(recording: Recording) -> bool:
+    """Whether the loss fell clearly."""
+    loss = recording.column("loss")
+    start, end = stats.finite_mean(loss[:3]), stats.finite_mean(stats.tail(loss))
+    return end < FALL * start

@@ -1,0 +1,136 @@
+"""stale-optimizer: the optimizer holds other tensors than the ones that learn."""
+
+from __future__ import annotations
+
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Recording
+from sgd_doctor.structure import ParameterState
+
+LEAST = 2
+"""Backward calls after which parameters without a gradient are no accident."""
+
+
+class StaleOptimizer(Check):
+    """The optimizer was built for other tensors than the ones that receive gradients.
+
+    ## What it means
+    After the optimizer was built, the model was built again, copied, or got a new layer. The optimizer
+    still holds the old tensors.
+
+    ## Why it hurts
+    `step()` moves nothing that matters. `zero_grad()` misses the live parameters, so that their gradients
+    grow from step to step.
+
+    ## How it is proven
+    From identities: tensors in the optimizer never have a gradient, while parameters of the called model
+    have gradients, are in no optimizer and never change. The same loop is rerun with the live parameters in
+    the optimizer.
+
+    ## How to fix it
+    Build the model completely (layers replaced, copied, moved to its device), then the optimizer.
+
+    ## Example
+    Bad:
+
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model = Net(hidden=64)
+
+    Good:
+
+        model = Net(hidden=64)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    ## Known limits
+    Models that are left out on purpose (target networks, feature extractors) are told apart because the
+    optimizer then holds nothing that is dead.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/optim.html#constructing-it>
+    """
+
+    name = "stale-optimizer"
+    family = "wiring"
+    summary = "the optimizer holds other tensors than the ones that receive gradients"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """Dead tensors in the optimizer beside live ones outside of it."""
+        structure = recording.facts.structure
+        if structure is None or recording.facts.backwards < LEAST:
+            raise NotChecked("fewer than two backward calls were seen")
+        if not recording.facts.optimizers:
+            raise NotChecked("no optimizer was built")
+        usable = [p for p in structure.parameters if p.trainable and not (p.changed and not p.in_optimizer)]
+        held = [p for p in usable if p.in_optimizer]
+        dead = [p for p in held if not p.gradient and not p.changed]
+        live = [p for p in usable if p.in_model and p.gradient and not p.in_optimizer]
+        if not dead or not live:
+            return None
+        whole = len(dead) == len(held)
+        if not whole and (any(p.in_model for p in dead) or ranks(dead) != ranks(live)):
+            return None
+        return self._suspicion(recording, dead, live, whole)
+
+    def _suspicion(
+        self, recording: Recording, dead: list[ParameterState], live: list[ParameterState], whole: bool
+    ) -> Suspicion:
+        number = holder(recording, dead)
+        built = recording.location(recording.facts.optimizers[number].site)
+        names = ", ".join(p.name for p in live[:3] if p.name)
+        which = "none of the tensors that learn is" if whole else f"{names} {'is' if len(live) == 1 else 'are'} not"
+        args = {"parameters": True, "replace": whole, "optimizer": number}
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"{which} in the optimizer: it was built for {len(dead)} tensors that receive no gradient",
+            rule=Rule.FACT,
+            location=built,
+            evidence=(
+                Evidence(
+                    "dead_in_optimizer",
+                    len(dead),
+                    "0",
+                    f"{len(dead)} tensors of the optimizer had no gradient in {recording.facts.backwards} backwards",
+                ),
+                Evidence(
+                    "live_outside", len(live), "0", f"{len(live)} parameters with gradients never change: {names}"
+                ),
+            ),
+            treatments=(Treatment((Intervention("adopt-leaves", "the live parameters in the optimizer", args),)),),
+            explains=(
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "lr-too-low",
+                "undertrained",
+                "exploding-gradient",
+                "missing-zero-grad",
+            ),
+            advice="build the optimizer after the model is complete (after layers were replaced, copied or rebuilt)",
+            edits=moved(recording, number, live, whole),
+        )
+
+
+def ranks(parameters: list[ParameterState]) -> list[int]:
+    """Their numbers of dimensions: a replaced layer has as many tensors of the same kinds."""
+    return sorted(len(p.shape) for p in parameters)
+
+
+def holder(recording: Recording, dead: list[ParameterState]) -> int:
+    """Number of the optimizer that holds the dead tensors."""
+    names = {p.name for p in dead if p.name}
+    for number, optimizer in enumerate(recording.facts.optimizers):
+        if not names or names & set(optimizer.names) or set(optimizer.names) <= {""}:
+            return number
+    return len(recording.facts.optimizers) - 1
+
+
+def moved(recording: Recording, number: int, live: list[ParameterState], whole: bool) -> tuple[Edit, ...]:
+    """Build the optimizer after the line that built what learns."""
+    facts = recording.facts
+    module = facts.model if whole else live[0].name.rpartition(".")[0]
+    after = recording.site(facts.module_sites.get(module, -1))
+    built = recording.site(facts.optimizers[number].site)
+    if after is None or built is None or after.path != built.path or after.line <= built.line:
+        return ()
+    return (Edit("move-optimizer-after", {"optimizer_line": built.line, "after_line": after.line}),)

@@ -1,0 +1,1 @@
+"""Proof: treated runs against control runs, from the same state."""

@@ -1,0 +1,172 @@
+"""The case under examination: what is known, what is switched on, and what was concluded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from sgd_doctor import stats
+from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severity, Suspicion
+from sgd_doctor.lab import Lab, Trial
+from sgd_doctor.learning_rate import user_lr
+from sgd_doctor.recording import Recording
+from sgd_doctor.report import RuledOut
+
+SHORT, LONG = 100, 300
+"""Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
+LEAST_STEPS = 10
+MAX_LONG = 2000
+RESEED = Intervention("reseed", "other seed", {"seed": 20_011})
+"""Other random numbers: the deciding pair of runs is made once more with them."""
+
+
+@dataclass
+class Proven:
+    """A suspicion that became a finding, with what it takes to build the source edit."""
+
+    finding: Finding
+    suspicion: Suspicion
+    edits: tuple[Edit, ...] = ()
+    optimizer_line: int | None = None
+    hyperparameters: dict[str, float] = field(default_factory=dict)
+    """What the optimizer was built with, so that an edit is made only where the source says the same."""
+
+
+@dataclass
+class Diagnosis:
+    """What the examination came to."""
+
+    proven: list[Proven] = field(default_factory=list)
+    ruled_out: list[RuledOut] = field(default_factory=list)
+    not_checked: list[RuledOut] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Case:
+    """One recording under examination.
+
+    Args:
+        lab: the observed run, and replays of it.
+        seconds_left: time that may still be spent on replays.
+        probes: whether replays may be made at all.
+    """
+
+    def __init__(self, lab: Lab, *, seconds_left: Callable[[], float], probes: bool) -> None:
+        self.lab, self.seconds_left, self.probes = lab, seconds_left, probes
+        self.observed = lab.observed
+        self.result = Diagnosis()
+        self.applied: tuple[Intervention, ...] = ()
+        """Confirmed treatments: they stay on."""
+        self.current: Recording = lab.observed
+        """The recording of the loop with ``applied``."""
+        self.metric = "loss"
+        self.settled: set[str] = set()
+        self.lr_retuned = False
+        self.untreated = ""
+        """A fact that stands, but that no replay could take away."""
+
+    def can_probe(self) -> bool:
+        possible = self.probes and self.observed.facts.backwards > 0 and not self.untreated
+        return possible and self.seconds_left() > 1.0
+
+    def length(self, wanted: int, arms: int = 4) -> int:
+        """Steps of a replay: what is wanted, as far as the script is long and the time suffices."""
+        done = max(self.observed.steps, self.observed.facts.backwards)
+        ended = self.observed.facts.ended in ("finished", "crashed")
+        available = done if ended else max(done, wanted)
+        per_step = self.observed.facts.seconds / max(1, done)
+        affordable = self.seconds_left() / max(1e-6, per_step * arms)
+        return max(1, int(min(wanted, available, max(affordable, 2 * LEAST_STEPS))))
+
+    def unproven(self, suspicions: Sequence[Suspicion]) -> None:
+        why = "no replay was possible" if self.probes else "probes are switched off"
+        if self.untreated:
+            why = f"with {self.untreated} open no comparison of runs means anything"
+        if self.probes and self.seconds_left() <= 1.0:
+            why = "the time budget was spent"
+        for suspicion in suspicions:
+            self.settled.add(suspicion.check)
+            self.result.not_checked.append(RuledOut(suspicion.check, f"suspected, but {why}"))
+
+    def blocked(self, suspicions: Sequence[Suspicion], why: str) -> None:
+        for suspicion in suspicions:
+            self.settled.add(suspicion.check)
+            self.result.not_checked.append(RuledOut(suspicion.check, why))
+
+    def has_cause(self) -> bool:
+        return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def adopt(self, interventions: tuple[Intervention, ...], best: Trial, factor: float, plain: Trial) -> None:
+        """A confirmed treatment stays on."""
+        self.applied = (*self.applied, *interventions)
+        if factor != 1.0:
+            self.applied = best.interventions
+            self.lr_retuned = True
+        chosen = best if factor != 1.0 else plain
+        if chosen.recording is not None:
+            self.current = chosen.recording
+
+    def conclude(
+        self,
+        suspicion: Suspicion,
+        control: Trial | None,
+        treated: Trial | None,
+        *,
+        severity: Severity | None = None,
+        lr_factor: float = 1.0,
+    ) -> None:
+        """Turn a suspicion into a finding."""
+        proof = None
+        if control is not None and treated is not None and treated.recording is not None:
+            proof = self.proof(control, treated, suspicion.metric)
+        edits = suspicion.edits
+        if lr_factor != 1.0:
+            value = stats.round_lr(user_lr(self.observed) * lr_factor)
+            suspicion = msgspec.structs.replace(suspicion, advice=f"{suspicion.advice}, and set lr={value:g}")
+            edits = (*edits, Edit("set-optimizer-arg", {"arg": "lr", "value": value})) if edits else ()
+        level = severity or suspicion.severity
+        if level is Severity.ADVICE and suspicion.severity is not Severity.ADVICE and suspicion.needs_harm:
+            suspicion = msgspec.structs.replace(suspicion, title=f"{suspicion.title} (no harm measured)")
+        self.add(finding_of(suspicion, proof, level), suspicion, edits)
+
+    def add(self, finding: Finding, suspicion: Suspicion, edits: tuple[Edit, ...]) -> None:
+        optimizers = self.observed.facts.optimizers
+        built = self.observed.location(optimizers[0].site) if optimizers else None
+        same = built is not None and finding.location is not None and built.path == finding.location.path
+        group = optimizers[0].groups[0] if optimizers and optimizers[0].groups else {}
+        values = {k: float(v) for k, v in group.items() if v is not None}
+        line = built.line if built is not None and same else None
+        self.result.proven.append(Proven(finding, suspicion, edits, line, values))
+
+    def proof(self, control: Trial, treated: Trial, metric: str) -> Proof:
+        scale = self.lab.scale(metric, treated.steps)
+        noise = None
+        if scale is not None and control.recording is not None and treated.recording is not None:
+            width = stats.paired_interval(
+                scale.tail(control.recording, treated.steps), scale.tail(treated.recording, treated.steps)
+            )
+            noise = width if math.isfinite(width) else None
+        return Proof(treated.label, metric, control.raw, treated.raw, treated.steps, noise)
+
+
+def finding_of(suspicion: Suspicion, proof: Proof | None, severity: Severity) -> Finding:
+    """The suspicion as a finding."""
+    return Finding(
+        check=suspicion.check,
+        severity=severity,
+        confidence=suspicion.confidence,
+        title=suspicion.title,
+        location=suspicion.location,
+        evidence=suspicion.evidence,
+        proof=proof,
+        fix=Fix(text=suspicion.advice),
+    )
+
+
+def shown(value: float | None) -> str:
+    """A value of the metric in words."""
+    return "not finite" if value is None else f"{value:.3g}"

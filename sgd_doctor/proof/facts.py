@@ -1,0 +1,73 @@
+"""Facts of the program: certain already; a treated run shows what the change is worth."""
+
+from __future__ import annotations
+
+from sgd_doctor.findings import Severity, Suspicion, Treatment
+from sgd_doctor.lab import Trial
+from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
+from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
+
+FACT_GAIN = 0.02
+"""Gain below which a pattern counts as harmless."""
+
+
+class FactProver:
+    """Shows what facts, and changes that need the whole length, are worth."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def prove_fact(self, suspicion: Suspicion) -> bool:
+        """Certain already; the treated run shows what the change is worth.  True if the search may go on."""
+        self.case.settled.add(suspicion.check)
+        if not suspicion.treatments or not self.case.can_probe():
+            self.case.conclude(suspicion, None, None)
+            self.case.untreated = suspicion.check
+            return True
+        steps = self.case.length(SHORT)
+        treatment = suspicion.treatments[0]
+        control, treated = self.case.lab.run(
+            [self.case.applied, (*self.case.applied, *treatment.interventions)],
+            steps,
+            suspicion.metric,
+            f"{suspicion.check}: the same loop, {treatment.label}",
+        )
+        best, factor = treated, 1.0
+        if not control.score - treated.score > NEAR and not obstacle(self.case.observed):
+            best, factor = self.retuned(suspicion, treatment, steps, treated)
+        gain = control.score - best.score
+        applied = treatment.interventions
+        if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
+            self.case.conclude(suspicion, control, best, severity=Severity.ADVICE)
+            return True
+        self.case.conclude(suspicion, control, best, lr_factor=factor)
+        self.case.adopt(applied, best, factor, treated)
+        return treated.recording is not None and treated.recording.steps > 0
+
+    def retuned(self, suspicion: Suspicion, treatment: Treatment, steps: int, treated: Trial) -> tuple[Trial, float]:
+        """The treated loop at other rates: a fault can act as a larger or smaller lr that hides its repair."""
+        experiments = LrExperiments(
+            self.case.lab, (*self.case.applied, *treatment.interventions), suspicion.metric, steps
+        )
+        experiments.trials[1.0] = treated
+        factors = [0.1, 10.0]
+        own = centre_factor(treated.recording) if treated.recording is not None else None
+        if own is not None and 1e-6 < own < 1e6:
+            factors.append(own)
+        experiments.at(factors, why=f"{suspicion.check}: the repaired loop at other learning rates")
+        factor, best = experiments.best()
+        return (best, factor) if treated.score - best.score > NEAR else (treated, 1.0)
+
+    def prove_long(self, suspicion: Suspicion) -> bool:
+        self.case.settled.add(suspicion.check)
+        steps = self.case.length(min(MAX_LONG, self.case.observed.steps), arms=2)
+        arms = [self.case.applied, (*self.case.applied, *suspicion.treatments[0].interventions)]
+        control, treated = self.case.lab.run(
+            arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
+        )
+        if control.score - treated.score > NEAR:
+            self.case.conclude(suspicion, control, treated)
+            self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
+            return True
+        self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
+        return False

@@ -1,0 +1,88 @@
+"""Weight decay, judged by held-out data over full-length runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from sgd_doctor.findings import Edit, Intervention, Proof, Suspicion, Treatment
+from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
+from sgd_doctor.recording import HeldOut, Recording
+from sgd_doctor.report import RuledOut
+
+HELD_OUT_GAIN = 0.03
+"""Least fall of the held-out loss, in units of the trivial loss (weight-decay bench)."""
+HELD_OUT_SHARE = 0.1
+"""Least fall as a share of the held-out loss as written."""
+LEARNED = 0.9
+"""A training loss above this share of the trivial one means that the decay only stopped the learning."""
+
+
+class HeldOutProver:
+    """Reruns the whole loop with other weight decay and compares the held-out loss."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def prove(self, suspicions: Sequence[Suspicion]) -> None:
+        """Only where no cause was found that would have to be mended first."""
+        for suspicion in suspicions:
+            if suspicion.check in self.case.settled or self.case.has_cause():
+                continue
+            self.case.settled.add(suspicion.check)
+            if not self.case.can_probe():
+                self.case.unproven([suspicion])
+                continue
+            self.compare(suspicion)
+
+    def compare(self, suspicion: Suspicion) -> None:
+        """Full-length runs with several values; the held-out loss at the end decides."""
+        steps = self.case.length(min(self.case.observed.steps, MAX_LONG), arms=len(suspicion.treatments) + 2)
+        if steps < 0.8 * self.case.observed.steps:
+            why = "the time budget is too short for full-length runs"
+            self.case.result.not_checked.append(RuledOut(suspicion.check, why))
+            return
+        control, value, treatment = self.arms(suspicion, steps)
+        if control is None or value is None or treatment is None:
+            why = "no replay both learned and evaluated held-out data"
+            self.case.result.not_checked.append(RuledOut(suspicion.check, why))
+            return
+        task = self.case.observed.facts.task
+        trivial = task.trivial_loss if task is not None and task.trivial_loss else math.inf
+        if not (control - value > max(HELD_OUT_GAIN * trivial, HELD_OUT_SHARE * control) and value < trivial):
+            why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
+            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            return
+        decay = treatment.interventions[0].args["value"]
+        suspicion = msgspec.structs.replace(
+            suspicion,
+            title=f"{suspicion.title}; with weight_decay={decay:g} the held-out loss is {value:.3g}",
+            advice=f"set weight_decay={decay:g}; stopping early at the best held-out loss often gains as much",
+            edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": decay}),),
+        )
+        proof = Proof(treatment.label, "held_out_loss", control, value, steps)
+        self.case.add(finding_of(suspicion, proof, suspicion.severity), suspicion, suspicion.edits)
+
+    def arms(self, suspicion: Suspicion, steps: int) -> tuple[float | None, float | None, Treatment | None]:
+        """Held-out loss as written, the lowest one of the treated runs that still learn, and its treatment."""
+        why = f"{suspicion.check}: does weight decay lower the held-out loss?"
+        arms: list[tuple[Intervention, ...]] = [(), *(t.interventions for t in suspicion.treatments)]
+        trials = self.case.lab.run(arms, steps, "task_loss", why)
+        control = last_held_out(trials[0].recording)
+        found = [
+            (value, treatment)
+            for trial, treatment in zip(trials[1:], suspicion.treatments, strict=True)
+            if trial.score < LEARNED and (value := last_held_out(trial.recording)) is not None
+        ]
+        value, treatment = min(found, key=lambda f: f[0], default=(None, None))
+        return control, value, treatment
+
+
+def last_held_out(recording: Recording | None) -> float | None:
+    """The last loss of the evaluation pass that ends highest (held-out data rather than training data)."""
+    if recording is None:
+        return None
+    groups: list[HeldOut] = [h for h in recording.facts.held_out if h.loss and h.loss[-1] is not None]
+    return max((h.loss[-1] for h in groups if h.loss[-1] is not None), default=None)

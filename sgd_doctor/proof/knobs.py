@@ -1,0 +1,113 @@
+"""Changes that work through the optimisation, against the best run at another learning rate alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sgd_doctor.findings import Rule, Suspicion
+from sgd_doctor.lab import Trial
+from sgd_doctor.learning_rate import LrExperiments
+from sgd_doctor.proof.case import MAX_LONG, RESEED, Case, shown
+from sgd_doctor.proof.held_out import last_held_out
+from sgd_doctor.report import RuledOut
+
+KNOB_GAIN = 0.1
+KNOB_MARGIN = {"unnormalized-inputs": 0.1}
+"""How far a treated run has to beat the best lr-only run (input bench: .13 gives P .91, R 1.0)."""
+DEFAULT_MARGIN = 0.05
+SMELL_SHARE = 0.8
+
+
+class KnobProver:
+    """Finds the suspected change that no learning rate can stand in for."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def best_knob(self, knobs: Sequence[Suspicion], experiments: LrExperiments, steps: int) -> Suspicion | None:
+        """The suspicion whose treated run beats every run at another lr alone by a clear margin."""
+        results: list[tuple[float, Suspicion, Trial, float, Trial, Trial]] = []
+        for suspicion in knobs:
+            base = self.in_metric(experiments, suspicion.metric)
+            control = base.control()
+            lr_factor, lr_best = base.best()
+            best, factor, plain = self.treated_arms(suspicion, base, steps)
+            gain = control.score - best.score
+            margin = KNOB_MARGIN.get(suspicion.check, DEFAULT_MARGIN)
+            enough = lr_best.score - best.score >= margin
+            if suspicion.rule is Rule.SMELL:
+                enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
+            rival = control if suspicion.rule is Rule.SMELL else lr_best
+            if (
+                gain > KNOB_GAIN
+                and enough
+                and self.holds_again(suspicion, best, rival, margin, base)
+                and self.held_out_agrees(suspicion, best)
+            ):
+                results.append((gain, suspicion, best, factor, plain, control))
+            else:
+                self.rule_out(suspicion, control, best, lr_best, lr_factor)
+        if not results:
+            return None
+        gain, suspicion, best, factor, plain, control = max(results, key=lambda r: r[0])
+        alone = control.score - plain.score
+        retuned = factor if alone < SMELL_SHARE * gain else 1.0
+        self.case.settled.add(suspicion.check)
+        self.case.conclude(suspicion, control, best if retuned != 1.0 else plain, lr_factor=retuned)
+        self.case.adopt(suspicion.treatments[0].interventions, best, retuned, plain)
+        if suspicion.metric != "loss":
+            self.case.metric = suspicion.metric
+        return suspicion
+
+    def in_metric(self, experiments: LrExperiments, metric: str) -> LrExperiments:
+        """The same runs judged by the measure that a change of the loss itself leaves comparable."""
+        if metric in ("loss", experiments.metric):
+            return experiments
+        other = LrExperiments(self.case.lab, experiments.applied, metric, experiments.steps)
+        other.at(sorted(experiments.trials), why=f"the same runs, judged by {metric.replace('_', ' ')}")
+        return other
+
+    def treated_arms(self, suspicion: Suspicion, experiments: LrExperiments, steps: int) -> tuple[Trial, float, Trial]:
+        """The treated loop at the user's lr, at its own centre, and at the best of the lr-only runs."""
+        treated = (*self.case.applied, *suspicion.treatments[0].interventions)
+        own = LrExperiments(self.case.lab, treated, experiments.metric, steps)
+        plain = own.at([1.0], why=f"{suspicion.check}: the same loop, {suspicion.treatments[0].label}")[0]
+        if experiments.trials:
+            factors = {round(experiments.best()[0], 12), 0.1, 10.0} - {1.0}
+            own.at(sorted(factors), why=f"{suspicion.check}: treated, at other learning rates")
+            own.centre()
+        factor, best = own.best()
+        return best, factor, plain
+
+    def holds_again(
+        self, suspicion: Suspicion, best: Trial, lr_best: Trial, margin: float, base: LrExperiments
+    ) -> bool:
+        """The deciding pair once more with other random numbers."""
+        again, other = self.case.lab.run(
+            [(RESEED, *best.interventions), (RESEED, *lr_best.interventions)],
+            base.steps,
+            base.metric,
+            f"{suspicion.check}: once more with another seed",
+        )
+        return other.score - again.score >= margin / 2
+
+    def held_out_agrees(self, suspicion: Suspicion, best: Trial) -> bool:
+        """Where held-out data are evaluated, a change that only fits the training data better is no repair."""
+        if not suspicion.regularises or last_held_out(self.case.observed) is None:
+            return True
+        steps = self.case.length(min(MAX_LONG, self.case.observed.steps), arms=2)
+        arms = [self.case.applied, best.interventions]
+        control, treated = self.case.lab.run(arms, steps, "task_loss", f"{suspicion.check}: what do held-out data say?")
+        before, after = last_held_out(control.recording), last_held_out(treated.recording)
+        return before is None or after is None or after < before
+
+    def rule_out(self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float) -> None:
+        self.case.settled.add(suspicion.check)
+        if control.score - best.score <= KNOB_GAIN:
+            reason = f"{suspicion.treatments[0].label}: no better (loss {shown(best.raw)} against {shown(control.raw)})"
+        else:
+            reason = (
+                f"another lr alone does as well ({lr_factor:.3g} × lr: loss {shown(lr_best.raw)}, "
+                f"{suspicion.treatments[0].label}: {shown(best.raw)})"
+            )
+        self.case.result.ruled_out.append(RuledOut(suspicion.check, reason))

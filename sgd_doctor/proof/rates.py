@@ -1,0 +1,109 @@
+"""The learning rate, on top of everything that is already confirmed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import msgspec
+
+from sgd_doctor import stats
+from sgd_doctor.findings import Edit, Rule, Severity, Suspicion
+from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnswer, LrExperiments, user_lr
+from sgd_doctor.proof.case import LONG, RESEED, Case, shown
+from sgd_doctor.report import RuledOut
+
+NOT_LEARNING = 0.85
+"""Share of the starting loss above which a run counts as not learning."""
+
+
+class RateProver:
+    """Judges whether another learning rate is clearly better, and says which."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def judge_lr(self, experiments: LrExperiments, lower: Suspicion | None, higher: Suspicion | None) -> None:
+        control = experiments.control()
+        factor, best = experiments.best()
+        gain = control.score - best.score
+        wanted = lower if factor < 1 else higher
+        least = GAIN_DOWN if factor < 1 else GAIN_UP
+        if factor == 1.0 or wanted is None or not gain > least:
+            for suspicion in (lower, higher):
+                if suspicion is not None:
+                    self.case.settled.add(suspicion.check)
+                    self.case.result.ruled_out.append(
+                        RuledOut(suspicion.check, _lr_reason(experiments, suspicion is lower))
+                    )
+            return
+        answer = experiments.answer(self.case.length(LONG, arms=4))
+        self.case.settled |= {s.check for s in (lower, higher) if s is not None}
+        severity = self.lr_severity(answer, wanted)
+        if severity is None or not self.lr_holds_again(answer):
+            self.case.result.ruled_out.append(RuledOut(wanted.check, _lr_reason(experiments, wanted is lower)))
+            return
+        self.conclude_lr(wanted, answer, severity)
+
+    def lr_severity(self, answer: LrAnswer, suspicion: Suspicion) -> Severity | None:
+        """Error where the run learns next to nothing, warning where clearly less, advice where only slower."""
+        scale = self.case.lab.scale(self.case.metric, answer.control.steps)
+        if not answer.gain > GAIN_LONG or scale is None or (answer.factor < 1) != (suspicion.rule is Rule.LOWER_LR):
+            return None
+        start = self._start(scale.bounded)
+        end = answer.control.score
+        if not self.case.applied:
+            end = scale.score(self.case.observed, self.case.observed.steps)
+        if end <= answer.best.score + NEAR:
+            return Severity.ADVICE if suspicion.rule is Rule.HIGHER_LR else None
+        way = start - answer.best.score
+        share = (start - end) / way if way > 0 else 0.0
+        finished = self.case.observed.facts.ended == "finished"
+        if suspicion.rule is Rule.HIGHER_LR and share > (0.8 if finished else 0.5):
+            return Severity.ADVICE
+        return Severity.ERROR if not share > 1 - NOT_LEARNING or end > NOT_LEARNING * start else Severity.WARNING
+
+    def _start(self, bounded: Callable[[float], float]) -> float:
+        first = stats.finite_median(self.case.observed.column(self.case.metric)[:3])
+        return bounded(first) if math.isfinite(first) else 1.0
+
+    def lr_holds_again(self, answer: LrAnswer) -> bool:
+        again, control = self.case.lab.run(
+            [(RESEED, *answer.best.interventions), (RESEED, *answer.control.interventions)],
+            answer.best.steps,
+            self.case.metric,
+            "the deciding pair of learning rates once more with another seed",
+        )
+        return control.score - again.score > GAIN_LONG / 2
+
+    def conclude_lr(self, suspicion: Suspicion, answer: LrAnswer, severity: Severity) -> None:
+        lr = user_lr(self.case.observed)
+        value = stats.round_lr(lr * answer.factor)
+        low, high = stats.round_lr(lr * answer.low), stats.round_lr(lr * answer.high)
+        ranged = f"; {low:g} to {high:g} work about as well" if low < high else ""
+        verb = "is too high" if suspicion.rule is Rule.LOWER_LR else "is too low"
+        if severity is Severity.ADVICE:
+            verb = "works, but a larger one learns faster"
+        title = (
+            f"lr {lr:.3g} {verb}: after {answer.best.steps} steps the loss is {shown(answer.control.raw)}, "
+            f"with lr {value:g} {shown(answer.best.raw)}"
+        )
+        suspicion = msgspec.structs.replace(
+            suspicion,
+            title=title,
+            advice=f"set lr={value:g}{ranged}",
+            edits=(Edit("set-optimizer-arg", {"arg": "lr", "value": value}),),
+        )
+        self.case.conclude(suspicion, answer.control, answer.best, severity=severity)
+        self.case.applied = answer.best.interventions
+        if answer.best.recording is not None:
+            self.case.current = answer.best.recording
+
+
+def _lr_reason(experiments: LrExperiments, down: bool) -> str:
+    shown = [
+        f"{experiments.lr * f:.3g}: {shown(t.raw)}"
+        for f, t in sorted(experiments.trials.items())
+        if (f <= 1) == down or f == 1
+    ]
+    return f"loss after {experiments.steps} steps by lr: " + ", ".join(shown)
