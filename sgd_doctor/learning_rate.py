@@ -150,7 +150,8 @@ class LrExperiments:
         factor, _ = self.best()
         if factor == 1.0:
             return LrAnswer(1.0, self.control(), self.control())
-        near = [factor / HALF_DECADE, factor, factor * HALF_DECADE]
+        # What is measured is a rate that can be written down.
+        near = [stats.round_lr(self.lr * f) / self.lr for f in (factor / HALF_DECADE, factor, factor * HALF_DECADE)]
         factors = [1.0, *(f for f in near if abs(math.log10(f)) > 0.1)]
         trials = dict(zip(factors, self.at(factors, long_steps, "which lr is best over a longer run?"), strict=True))
         control = trials.pop(1.0)

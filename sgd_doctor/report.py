@@ -167,6 +167,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
         return plain_text(self)
 
+    def __repr__(self) -> str:
+        return f"<Report {self.verdict}: {self.summary}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The text, in an interactive session of IPython."""
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
         from sgd_doctor.render.notebook import fragment
 

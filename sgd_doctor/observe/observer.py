@@ -24,9 +24,9 @@ from sgd_doctor.observe.graph import graph_leaves
 from sgd_doctor.observe.heldout import HeldOutRecorder
 from sgd_doctor.observe.manual import ManualSteps
 from sgd_doctor.observe.nonfinite import locate, name_culprit
+from sgd_doctor.observe.origins import construction
 from sgd_doctor.observe.pool import Pool
 from sgd_doctor.observe.signals import SignalRecorder
-from sgd_doctor.observe.origins import construction
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.steps import StepRecorder
 from sgd_doctor.observe.structure import StructureRecorder, drops
@@ -547,7 +547,7 @@ class Observer:
         state = self.steps.adopt(optimizer, -1)
         self.event("step")
         if state.site < 0 and not state.steps:
-            origin = construction(state.kind, self.sites.paths())
+            origin = construction(optimizer, self.sites.paths())
             state.site = self.sites.place(*origin, "") if origin is not None else -1
         for applier in self.appliers:
             applier.before_step(optimizer)

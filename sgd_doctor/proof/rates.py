@@ -101,9 +101,9 @@ class RateProver:
 
 
 def _lr_reason(experiments: LrExperiments, down: bool) -> str:
-    shown = [
+    parts = [
         f"{experiments.lr * f:.3g}: {shown(t.raw)}"
         for f, t in sorted(experiments.trials.items())
         if (f <= 1) == down or f == 1
     ]
-    return f"loss after {experiments.steps} steps by lr: " + ", ".join(shown)
+    return f"loss after {experiments.steps} steps by lr: " + ", ".join(parts)
