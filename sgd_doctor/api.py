@@ -338,10 +338,11 @@ def _refuse(given: Sequence[str], what: str) -> None:
 
 
 def _require_no_arguments(function: Callable[..., object], name: str) -> None:
-    with contextlib.suppress(ValueError):  # a function of C that tells no signature
-        try:
-            inspect.signature(function).bind()
-        except TypeError as error:
-            raise UsageError(f"{name}() must work without arguments ({error}); wrap it in a lambda") from None
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise UsageError(f"{name}() must work without arguments ({error}); wrap it in a lambda") from None
+    except ValueError:  # a function of C that tells no signature
+        return
     if inspect.iscoroutinefunction(function):
         raise UsageError(f"{name}() is a coroutine function: give a plain one that runs it")

@@ -12,7 +12,7 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.findings import Finding, Location, Severity, finite
 from sgd_doctor.lab import Lab
-from sgd_doctor.observe.origins import executed_cells
+from sgd_doctor.notebooks import executed_cells
 from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.recording import EVENTS, Array, Recording
 from sgd_doctor.report import (

@@ -87,11 +87,13 @@ class Lab:
         ]
 
     def scale(self, metric: str, steps: int) -> Scale | None:
-        """The unit for ``metric``: from the untreated run, or from its replay where that one measured it."""
+        """The unit for ``metric``: from the untreated run, or from its replay where that one measured it.
+
+        Where neither has a single finite value, from the first treated run that has.
+        """
         control = self.done.get(((), steps, metric != "loss"))
-        known = [r for r in (control, self.observed) if r is not None]
-        for recording in known:
-            found = scale_of(recording, metric)
+        for recording in (control, self.observed, *self.done.values()):
+            found = scale_of(recording, metric) if recording is not None else None
             if found is not None:
                 return found
         return None

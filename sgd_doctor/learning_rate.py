@@ -28,6 +28,7 @@ GAIN_LONG = 0.1
 NEAR = 0.05
 """Bounded losses closer than this count as equal."""
 AS_GOOD = 0.01
+TARGET_LOSSES = ("loss", "cross_entropy", "with_logits", "kl_div")
 HALF_DECADE = math.sqrt(10.0)
 
 
@@ -87,10 +88,19 @@ def obstacle(recording: Recording) -> str:
         return "several optimizers take turns with losses of their own"
     if recording.steps < 10:
         return f"{recording.steps} steps are too few to judge a learning rate"
+    loss = recording.column("loss")
+    if not _has_target(recording) and np.nanmin(loss) < 0 < np.nanmax(loss):
+        return "the loss takes both signs and no target was seen: it does not measure success (policy gradients)"
     lr = recording.column("lr")
     if recording.facts.ended != "finished" and lr[-1] > 1.5 * lr[0] and lr[-1] >= 0.99 * np.max(lr):
         return "the warm-up is still running"
     return ""
+
+
+def _has_target(recording: Recording) -> bool:
+    """Whether outputs meet targets in a loss function or a difference, not only in a product (log-probability × reward)."""
+    task = recording.facts.task
+    return task is not None and (task.loss_name.endswith(TARGET_LOSSES) or "sub" in task.loss_name)
 
 
 class LrExperiments:

@@ -12,6 +12,11 @@ from sgd_doctor import stats
 from sgd_doctor.recording import Array, Recording
 
 
+COMPARABLE = 1.0
+"""Spread of the logarithm of loss over task loss (class weights, L1 against squares) up to which the one scales the
+other: only a unit is needed."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """The unit in which losses are compared.
@@ -96,6 +101,6 @@ def _trivial(recording: Recording, metric: str) -> float | None:
     loss, measured = recording.column("loss"), recording.column("task_loss")
     both = np.isfinite(loss) & np.isfinite(measured) & (measured > 1e-9)
     ratio = loss[both] / measured[both]
-    if len(ratio) < 2 or not ratio.mean() > 0 or not ratio.std() / ratio.mean() < stats.STEADY:
+    if len(ratio) < 2 or not (ratio > 0).all() or not np.log(ratio).std() < COMPARABLE:
         return None
-    return float(task.trivial_loss * ratio.mean())
+    return float(task.trivial_loss * np.median(ratio))

@@ -112,6 +112,17 @@ class Built(msgspec.Struct, frozen=True):
     """How many of them hold the parameters of the one before."""
 
 
+class Loader(msgspec.Struct, frozen=True):
+    """A data loader that batches were drawn from."""
+
+    site: int
+    """Line that built it."""
+    sampler: str
+    batch_size: int
+    batches: int
+    """Batches drawn while gradients were on or before the first step."""
+
+
 class InputDrift(msgspec.Struct, frozen=True):
     """Mean and spread of what reaches the first weight layer, batch by batch."""
 
@@ -153,6 +164,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     optimizers_built: tuple[Built, ...] = ()
     models_built: tuple[Built, ...] = ()
     drift: InputDrift = InputDrift()
+    loaders: tuple[Loader, ...] = ()
+    """The one that most training batches came from stands first."""
     eval_inputs: tuple[EvalInputs, ...] = ()
     culprit: Culprit | None = None
     graph_sizes: tuple[tuple[int, int], ...] = ()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +14,8 @@ import pytest
 
 from sgd_doctor.cli import main
 from sgd_doctor.recording import load
-from tests.helpers import doctor, environment, python, write
+from sgd_doctor.run.trackers import SWITCHES
+from tests.helpers import environment, python, write
 
 SIBLINGS = {
     "helper.py": """
@@ -209,6 +215,20 @@ SCRIPTS: dict[str, str] = {
         print("begins")
         import broken
     """,
+    "exception hook that fails": """
+        import sys
+        sys.excepthook = lambda *_: {}["missing"]
+        print("before")
+        1 / 0
+    """,
+    "exception without a text": """
+        class Broken(Exception):
+            def __str__(self):
+                raise ValueError("no text")
+
+        print("before")
+        raise Broken
+    """,
     "own exception hook": """
         import sys
         sys.excepthook = lambda kind, value, trace: print("hook", kind.__name__, value, trace.tb_lineno)
@@ -253,10 +273,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def natively(name: str, *arguments: str) -> tuple[str, int]:
     """What a script prints, both streams together, and its exit code."""
-    import subprocess
-
     result = subprocess.run(
         [sys.executable, name, *arguments],
+        env=dict(os.environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -283,7 +302,7 @@ def test_script_does_as_under_python(case: str, place: Path) -> None:
     said, code = observed("train.py", *ARGUMENTS)
     assert said == expected
     assert code is not None
-    assert code == status or code % 256 == status % 256
+    assert code % 256 == (130 if status == -signal.SIGINT else status % 256)
 
 
 LOADERS = """
@@ -309,7 +328,9 @@ LOADERS = """
         model = torch.nn.Linear(2, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
         for kind in KINDS:
-            loader = DataLoader(Squares(), 8, shuffle=True, num_workers=2, collate_fn=collate, multiprocessing_context=kind)
+            loader = DataLoader(
+                Squares(), 8, shuffle=True, num_workers=2, collate_fn=collate, multiprocessing_context=kind
+            )
             for batch in loader:
                 assert isinstance(batch, Sample)
                 loss = (model(batch.x) - batch.y).pow(2).mean()
@@ -324,7 +345,7 @@ LOADERS = """
 """
 
 
-@pytest.mark.parametrize("kinds", [("fork",), pytest.param(("spawn", "forkserver"), marks=pytest.mark.long)])
+@pytest.mark.parametrize("kinds", [("fork",), pytest.param(("spawn",), marks=pytest.mark.long)])
 def test_loader_workers_return_objects_of_the_scripts_classes(kinds: tuple[str, ...], place: Path) -> None:
     write(place / "train.py", LOADERS.replace("KINDS", repr(kinds)))
     expected, status = natively("train.py")
@@ -340,9 +361,6 @@ def test_input_reaches_the_script(place: Path) -> None:
     assert (place / "said").read_text() == "a b\n"
 
 
-TRACKERS_GO_QUIET = ("WANDB_", "MLFLOW_", "COMET_", "NEPTUNE_", "CLEARML_", "TRAINS_", "AIM_", "HF_HUB_", "DVCLIVE_", "SWANLAB_")
-
-
 def test_environment_differs_only_where_it_is_documented(place: Path) -> None:
     write(
         place / "train.py",
@@ -351,33 +369,66 @@ def test_environment_differs_only_where_it_is_documented(place: Path) -> None:
         print(json.dumps(dict(os.environ)))
         """,
     )
-    import json
-
     native = json.loads(natively("train.py")[0])
     said = json.loads(observed("train.py")[0])
     changed = {key for key in {*native, *said} if native.get(key) != said.get(key)}
-    assert {key for key in changed if not key.startswith(TRACKERS_GO_QUIET)} == set()
+    assert changed <= {switch.name for switch in SWITCHES}
     assert "WANDB_MODE" in changed
 
 
-def test_traceback_holds_no_frame_of_ours_in_a_training_loop(place: Path) -> None:
-    write(
-        place / "train.py",
-        """
+FAILING = {
+    "in backward": """
         import torch
         model = torch.nn.Linear(3, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for step in range(5):
-            loss = model(torch.randn(4, 3 + step // 3)).mean()
+            loss = model(torch.randn(4, 3)).mean()
             optimizer.zero_grad()
             loss.backward()
+            if step == 3:
+                loss.backward()
             optimizer.step()
-        """,
-    )
+    """,
+    "while a module is built": """
+        import torch
+
+        class Net(torch.nn.Module):
+            def __init__(self, width):
+                self.width = width
+                super().__init__(width, 3)
+
+        Net(5)
+    """,
+    "in forward": """
+        import torch
+        model = torch.nn.Sequential(torch.nn.Linear(3, 1))
+        for step in range(5):
+            loss = model(torch.randn(4, 3 + step // 3)).mean()
+    """,
+    "in a loader's worker": """
+        import torch
+        from torch.utils.data import DataLoader
+        for batch in DataLoader([1, 2, "x"], batch_size=3, num_workers=1):
+            print(batch)
+    """,
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_traceback_out_of_torch_holds_no_frame_of_ours(case: str, place: Path) -> None:
+    write(place / "train.py", FAILING[case])
     expected, status = natively("train.py")
     said, code = observed("train.py")
-    assert (said, code) == (expected, status)
-    assert "mat1 and mat2" in said
+    # Torch itself goes another way where there are global hooks, so its own frames may be others.
+    assert without_torch(said) == without_torch(expected)
+    assert code == status
+    assert "Error" in expected
+    assert "sgd_doctor" not in said
+
+
+def without_torch(text: str) -> str:
+    """A traceback without torch's own frames."""
+    return re.sub(r'( *File "[^"]*/torch/[^"]*", line .*\n)( {4,}.*\n)*', "", text)
 
 
 def test_module_run_by_name(place: Path) -> None:
@@ -391,12 +442,7 @@ def test_module_run_by_name(place: Path) -> None:
         helper.fail()
         """,
     )
-    native = python("-m", "pkg", "-x", "1", cwd=place)
-    result = doctor(
-        "diagnose", "--no-probes", "--no-report", "--exit-zero", "--script-output", "said", "-m", "pkg", "-x", "1",
-        cwd=place,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert (place / "said").read_text() == native.stdout + native.stderr.replace(
-        'File "<frozen runpy>", line 198, in _run_module_as_main\n  File "<frozen runpy>", line 88, in _run_code\n  ', ""
-    )
+    expected, status = natively("-m", "pkg", "-x", "1")
+    expected = re.sub(r'  File "<frozen runpy>", .*\n', "", expected)
+    said, code = observed("-m", "pkg", "-x", "1")
+    assert (said, code) == (expected, status)

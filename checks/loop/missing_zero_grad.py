@@ -7,7 +7,7 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import Array, Recording
 
 SHARE = 0.5
 """Share of parameters, and of steps, whose gradient still holds one that a step has used."""
@@ -61,8 +61,8 @@ class MissingZeroGrad(Check):
         """Steps whose gradients contain already used ones."""
         if recording.steps < 2 or not recording.facts.backwards:
             raise NotChecked("fewer than two steps were made")
-        stale = recording.column("stale")[1:]
-        share = float(np.mean(stale >= SHARE))
+        stale = worst_optimizer(recording)
+        share = float(np.mean(stale >= SHARE)) if len(stale) else 0.0
         if not share >= SHARE:
             return None
         norms = recording.column("grad_norm")
@@ -110,3 +110,11 @@ class MissingZeroGrad(Check):
             advice="call optimizer.zero_grad() before backward()",
             edits=edits,
         )
+
+
+def worst_optimizer(recording: Recording) -> Array:
+    """The column ``stale`` without each first step, of the optimizer that reuses the most."""
+    stale, optimizer = recording.column("stale"), recording.column("optimizer")
+    rows = [stale[optimizer == number][1:] for number in np.unique(optimizer[np.isfinite(optimizer)])]
+    rows = [r for r in rows if len(r)]
+    return max(rows, key=lambda r: float(np.mean(r >= SHARE)), default=stale[1:])

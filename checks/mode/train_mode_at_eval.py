@@ -73,11 +73,12 @@ class TrainModeAtEval(Check):
     def _modules(self, recording: Recording, group: HeldOut) -> Suspicion:
         place = recording.site(group.site)
         edits = (Edit("set-mode", {"mode": "eval", "line": place.line}),) if place is not None else ()
-        kinds = ", ".join(recording.facts.mode_layers)
+        kinds = recording.facts.mode_layers
+        verb = "stays" if len(kinds) == 1 else "stay"
         return self._suspicion(
             recording,
             group.site,
-            f"the model is evaluated in training mode: {kinds} stay active",
+            f"the model is evaluated in training mode: {', '.join(kinds)} {verb} active",
             "call model.eval() before the evaluation, and model.train() after it",
             edits,
             {},

@@ -13,6 +13,8 @@ RISE = 0.25
 """Rise of the held-out loss above its minimum, in units of the trivial loss, that counts as harm."""
 GAP = 0.3
 """Held-out minus training loss at the end, in the same unit."""
+NEVER_LEARNED = 1.1
+"""A held-out loss that never came near the constant predictor's measures something else."""
 WIDE_GAP = 0.6
 MEMORISED = 0.1
 """Or: the training set is memorised and the held-out loss is hardly better than a constant prediction."""
@@ -68,6 +70,8 @@ class Overfitting(Check):
             if not np.isfinite(loss).all():
                 continue
             low, last = float(loss.min()), float(loss[-max(1, len(loss) // 10) :].mean())
+            if not low <= NEVER_LEARNED * task.trivial_loss:
+                continue  # what is evaluated is not what is trained (distances, scores, rewards)
             gap, rise = (last - training) / task.trivial_loss, (last - low) / task.trivial_loss
             memorised = gap > WIDE_GAP and training < MEMORISED * task.trivial_loss
             if (rise > RISE and gap > GAP) or memorised:

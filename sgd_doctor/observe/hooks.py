@@ -42,11 +42,13 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
+    # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return o.forward_begins(module, args)
+        return None if torch.compiler.is_compiling() else o.forward_begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        o.forward_ends(module, output)
+        if not torch.compiler.is_compiling():
+            o.forward_ends(module, output)
 
     patches.hook(modules.register_module_forward_pre_hook(before))
     patches.hook(modules.register_module_forward_hook(after, always_call=True))
@@ -234,9 +236,18 @@ def _loaders(o: Observer, patches: Patches) -> None:
             batch = original(self)
             if not o.finished and o.here():
                 o.event("data")
+                o.drawn(self)
             return batch
 
         return wrapper
 
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: DataLoader[Any], *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            o.signals.loader_built(getattr(self, "_index_sampler", self), o.sites.here())
+
+        return __init__
+
+    patches.replace(DataLoader, "__init__", init)
     patches.replace(DataLoader, "__iter__", iterate)
     patches.replace(_BaseDataLoaderIter, "__next__", following)

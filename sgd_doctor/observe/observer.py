@@ -42,25 +42,14 @@ PATIENCE = 8.0
 TRACED_UNITS = 2
 """Backward-to-backward stretches whose operations are recorded."""
 PAIR_UNITS = 6
-PAIR_NAMES = LOSS_FUNCTIONS | {
-    "sub",
-    "rsub",
-    "__sub__",
-    "__rsub__",
-    "eq",
-    "__eq__",
-    "mul",
-    "__mul__",
-    "__rmul__",
-    "gather",
-    "__getitem__",
-    "cosine_similarity",
-    "pairwise_distance",
-    "cdist",
-    "dist",
-    "ne",
-    "div",
-}
+DIFFERENCES = {"sub", "rsub", "__sub__", "__rsub__"}
+TRAINING_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {
+    "mul", "__mul__", "__rmul__", "div", "gather", "__getitem__",
+    "cosine_similarity", "pairwise_distance", "cdist", "dist",
+}  # fmt: skip
+"""Functions in which an output meets its target on the way to a loss."""
+EVALUATION_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {"eq", "__eq__", "ne", "__ne__"}
+"""And without gradients: a loss, an error, or predictions compared with labels."""
 _KIND = {name: number for number, name in enumerate(EVENTS)}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -185,6 +174,7 @@ class Observer:
         self.last_output: Tensor | None = None
         self.held_out = HeldOutRecorder()
         self.losses: list[float] = []
+        self.last_loss = float("nan")
         self.pending: dict[str, float] = {}
         self.loss_sites: dict[int, int] = {}
         self.unit = 0
@@ -290,13 +280,13 @@ class Observer:
     @guarded
     def meet(self, output: Tensor, target: Tensor, name: str, site: int) -> None:
         """An output of the model met a tensor that does not depend on it: probably the target."""
-        if name not in PAIR_NAMES:
+        if name not in (EVALUATION_PAIRS if self.evaluating else TRAINING_PAIRS):
             return
         is_loss = name in LOSS_FUNCTIONS
         if self.evaluating:
             self.held_out.meet(output, target, name, self.last_output, self.targets)
             return
-        if is_loss or name in ("sub", "rsub", "__sub__", "__rsub__"):
+        if is_loss or name in DIFFERENCES:
             self.counts.losses += 1
             self.loss_sites[site] = self.loss_sites.get(site, 0) + 1
             self.event("loss", site)
@@ -535,6 +525,13 @@ class Observer:
     # -- optimizer
 
     @guarded
+    def drawn(self, iterator: Any) -> None:
+        """A loader's iterator gave a batch."""
+        sampler = iterator._index_sampler
+        size = getattr(sampler, "batch_size", None)
+        self.signals.batch_drawn(sampler, getattr(sampler, "sampler", sampler), size)
+
+    @guarded
     def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         self.signals.clipped(function, site, args, kwargs, result)
 
@@ -576,7 +573,9 @@ class Observer:
             return
         begun = time.perf_counter()
         self.counts.optimizer_steps += 1
-        row = {"loss": _mean(self.losses), "backwards": float(len(self.losses))} | self.pending
+        # A second optimizer that steps on the same backward has the same loss.
+        self.last_loss = _mean(self.losses) if self.losses else self.last_loss
+        row = {"loss": self.last_loss, "backwards": float(len(self.losses))} | self.pending
         self.pending = {}
         self.losses.clear()
         self.steps.after_step(optimizer, self.steps.adopt(optimizer, -1), row)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from types import FrameType
 
+from sgd_doctor.notebooks import executed_cells
+
 
 def construction(thing: object, paths: Iterable[str]) -> tuple[str, int] | None:
     """Path and line of the assignment that built ``thing``, where the sources leave no doubt.
@@ -26,13 +28,6 @@ def construction(thing: object, paths: Iterable[str]) -> tuple[str, int] | None:
         if lines:
             return cell, lines[-1]  # what ran last is what the name stands for
     return None
-
-
-def executed_cells() -> dict[str, int]:
-    """File names of the cells that this process's notebook has run, with their numbers."""
-    interactive = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    numbers = getattr(getattr(interactive, "compile", None), "_filename_map", None)
-    return dict(numbers) if isinstance(numbers, dict) else {}
 
 
 def _names_of(thing: object, frame: FrameType | None) -> set[str]:

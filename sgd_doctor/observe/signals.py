@@ -25,6 +25,7 @@ from sgd_doctor.signals import (
     EvalInputs,
     InputDrift,
     Layer,
+    Loader,
     Recurrent,
     Signals,
     Targets,
@@ -75,6 +76,13 @@ class _Built:
     first: weakref.ref[Tensor] | None = None
 
 
+@dataclass
+class _Drawn:
+    sampler: str
+    batch_size: int
+    batches: int = 0
+
+
 class SignalRecorder:
     """What the observer sees beside gradients and losses.  It changes nothing and keeps little."""
 
@@ -96,6 +104,8 @@ class SignalRecorder:
         self.stepped_last = False
         self.optimizers: dict[tuple[str, int], _Built] = {}
         self.models: dict[tuple[str, int], _Built] = {}
+        self.loader_sites: dict[int, int] = {}
+        self.loaders: dict[int, _Drawn] = {}
         self.drift: list[tuple[int, float, float]] = []
         self.eval_inputs: dict[int, FeatureStatistics] = {}
         self.culprit: Culprit | None = None
@@ -239,6 +249,14 @@ class SignalRecorder:
         self.stepped_last = True
         self.gradients.kept.clear()
 
+    def loader_built(self, loader: object, site: int) -> None:
+        self.loader_sites[id(loader)] = site
+
+    def batch_drawn(self, loader: object, sampler: object, batch_size: int | None) -> None:
+        """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
+        entry = self.loaders.setdefault(id(loader), _Drawn(type(sampler).__name__, batch_size or 0))
+        entry.batches += torch.is_grad_enabled()
+
     # -- the end
 
     def freeze(self) -> Signals:
@@ -260,6 +278,10 @@ class SignalRecorder:
                 tuple(s for s, _, _ in self.drift),
                 tuple(_known(m) for _, m, _ in self.drift),
                 tuple(_known(d) for _, _, d in self.drift),
+            ),
+            loaders=tuple(
+                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches)
+                for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
             ),
             eval_inputs=tuple(
                 EvalInputs(site, f.count, frozen.mean, frozen.std)

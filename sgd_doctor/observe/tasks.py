@@ -106,6 +106,8 @@ def kind_of(output: Tensor, target: Tensor, loss_name: str) -> str:
         return ""
     if loss_name in BINARY_LOSSES:
         return "binary"
+    if loss_name == "kl_div" and output.shape == target.shape and output.dim() > 1 and output.shape[1] > 1:
+        return "class"
     return "real"
 
 
@@ -167,6 +169,7 @@ def _classes(output: Tensor, target: Tensor, statistics: TargetStatistics) -> tu
     else:
         logs = output.log_softmax(1 if output.dim() > 1 else 0)
     if target.is_floating_point():
+        target = target.exp() if rows_are_log_probabilities(target) else target
         return float(-(target * logs).sum(1).mean()), float((logs.argmax(1) == target.argmax(1)).float().mean())
     classes = logs.shape[1] if logs.dim() > 1 else logs.shape[0]
     statistics.add("class", target, classes)

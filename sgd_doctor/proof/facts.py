@@ -9,6 +9,7 @@ from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
+PAST_THE_BREAK = 30
 
 
 class FactProver:
@@ -24,7 +25,7 @@ class FactProver:
             self.case.conclude(suspicion, None, None)
             self.case.untreated = suspicion.check
             return True
-        steps = self.case.length(SHORT)
+        steps = self.case.length(self.long_enough())
         treatment = suspicion.treatments[0]
         control, treated = self.case.lab.run(
             [self.case.applied, (*self.case.applied, *treatment.interventions)],
@@ -36,6 +37,8 @@ class FactProver:
         if not control.score - treated.score > NEAR and not obstacle(self.case.observed):
             best, factor = self.retuned(suspicion, treatment, steps, treated)
         gain = control.score - best.score
+        if suspicion.needs_harm and factor != 1.0:
+            gain = min(gain, self.beyond_rate(suspicion, treatment, best, steps))
         applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
             self.case.conclude(suspicion, control, best, severity=Severity.ADVICE)
@@ -43,6 +46,17 @@ class FactProver:
         self.case.conclude(suspicion, control, best, lr_factor=factor)
         self.case.adopt(applied, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
+
+    def long_enough(self) -> int:
+        """Steps of the deciding runs: past the point where the watched run was no longer finite."""
+        first = self.case.observed.facts.nonfinite
+        return max(SHORT, min(MAX_LONG, first.step + PAST_THE_BREAK)) if first is not None else SHORT
+
+    def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
+        """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
+        rate = tuple(i for i in best.interventions if i not in treatment.interventions)
+        why = f"{suspicion.check}: the untreated loop at that learning rate"
+        return self.case.lab.run([rate], steps, suspicion.metric, why)[0].score - best.score
 
     def retuned(self, suspicion: Suspicion, treatment: Treatment, steps: int, treated: Trial) -> tuple[Trial, float]:
         """The treated loop at other rates: a fault can act as a larger or smaller lr that hides its repair."""

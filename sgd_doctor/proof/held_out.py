@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sgd_doctor.findings import Edit, Intervention, Proof, Suspicion, Treatment
-from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
+from sgd_doctor.proof.case import MAX_LONG, RESEED, Case, finding_of
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
 
@@ -55,6 +55,10 @@ class HeldOutProver:
             why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
             self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
             return
+        if not self.holds_again(suspicion, treatment, steps):
+            why = f"held-out loss {value:.3g} instead of {control:.3g} with weight decay, but not with another seed"
+            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            return
         decay = treatment.interventions[0].args["value"]
         suspicion = msgspec.structs.replace(
             suspicion,
@@ -64,6 +68,16 @@ class HeldOutProver:
         )
         proof = Proof(treatment.label, "held_out_loss", control, value, steps)
         self.case.add(finding_of(suspicion, proof, suspicion.severity), suspicion, suspicion.edits)
+
+    def holds_again(self, suspicion: Suspicion, treatment: Treatment, steps: int) -> bool:
+        """The deciding pair once more with other random numbers; held-out losses are noisy."""
+        arms = [(RESEED,), (RESEED, *treatment.interventions)]
+        pair = self.case.lab.run(arms, steps, "task_loss", f"{suspicion.check}: once more with another seed")
+        control, treated = (last_held_out(t.recording) for t in pair)
+        written = last_held_out(self.case.observed)
+        if control is None or treated is None or written is None:
+            return False
+        return control - treated > HELD_OUT_SHARE / 2 * control and treated < written
 
     def arms(self, suspicion: Suspicion, steps: int) -> tuple[float | None, float | None, Treatment | None]:
         """Held-out loss as written, the lowest one of the treated runs that still learn, and its treatment."""

@@ -49,7 +49,7 @@ class PartsHere(Replays):
     editable = False
 
     def __init__(self, parts: Parts, *, run: RunSpec, why: str, seed: int | None = None) -> None:
-        if any(iter(loader) is loader for loader in parts.loaders):
+        if any(hasattr(type(loader), "__next__") for loader in parts.loaders):
             raise UsageError(f"the loader can be read only once, and this process cannot be forked ({why})")
         self.parts, self.run, self.seed = parts, run, seed
         self.why_not_forked = why

@@ -15,8 +15,12 @@ import types
 from collections.abc import Callable
 from importlib.abc import InspectLoader
 from types import CodeType, TracebackType
+from typing import Any
 
 from sgd_doctor.errors import UsageError
+
+ANNOTATIONS: dict[str, Any] = {"__annotations__": {}} if sys.version_info < (3, 14) else {}
+"""Python puts these into its main module, and into no other."""
 
 
 class Program:
@@ -45,6 +49,7 @@ def script(path: str, text: str | None = None) -> Program:
     module = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", absolute)
     vars(module).update(
+        ANNOTATIONS,
         __file__=absolute, __builtins__=builtins, __loader__=loader, __spec__=None, __package__=None, __cached__=None
     )
     if text is None:
@@ -76,6 +81,7 @@ def module(name: str) -> Program:
         raise UsageError(f"no module {name!r} that can be run; is it importable from {os.getcwd()}?")
     fresh = types.ModuleType("__main__")
     vars(fresh).update(
+        ANNOTATIONS,
         __file__=spec.origin,
         __builtins__=builtins,
         __loader__=loader,
@@ -108,8 +114,25 @@ PROGRAMS: dict[str, Callable[[str], Program]] = {"script": script, "module": mod
 
 
 def own_frames_removed(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames of this package at its start."""
+    """The traceback without the frames of this package: those that start the script, and those of hooks within."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(here):
+    kept = []
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(here):
+            kept.append(traceback)
         traceback = traceback.tb_next
+    for entry in reversed(kept):
+        traceback = TracebackType(traceback, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return traceback
+
+
+def hide_own_frames(error: BaseException) -> None:
+    """Take our frames out of an exception and of those that led to it."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = own_frames_removed(one.__traceback__)
+            todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

@@ -11,6 +11,8 @@ import signal
 import sys
 import time
 import traceback
+import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +22,7 @@ import msgspec
 
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.run.importing import after_import
-from sgd_doctor.run.script import PROGRAMS, own_frames_removed, script
+from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ _exit = os._exit
 SNAPSHOT_SECONDS = 3.0
 """A run that is killed loses no more than this."""
 PROGRESS_SECONDS = 0.25
+_watching: weakref.WeakSet[Observer] = weakref.WeakSet()
+"""Observers whose tracing has to end in forks."""
+_registered: list[bool] = []
 
 
 class Run:
@@ -131,12 +136,17 @@ class Run:
 
 def leave(status: int) -> NoReturn:
     """End this process now, with what was printed so far on its way."""
+    flush()
+    _exit(status)
+
+
+def flush() -> None:
+    """Send on what was printed so far; a stream that the script closed or replaced may refuse."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError, RuntimeError):
             continue
-    _exit(status)
 
 
 def watch(run: Run, control_fd: int) -> Patches:
@@ -164,13 +174,28 @@ def watch(run: Run, control_fd: int) -> Patches:
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
+    leave_forks_alone(run.observer)
     return install(run.observer)
+
+
+def leave_forks_alone(observer: Observer) -> None:
+    """Trace nothing in forks of the watched process, such as workers of a loader; a replay starts tracing anew."""
+    if not _registered and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_trace_nothing)  # nobody can take it back, so once has to do
+        _registered.append(True)
+    _watching.add(observer)
+
+
+def _trace_nothing() -> None:
+    for observer in _watching:
+        observer.tracer.switch(False)
 
 
 def stop_watching(observer: Observer, patches: Patches) -> None:
     """End the watching in a process that goes on."""
     observer.finished = True
     patches.undo()
+    _watching.discard(observer)
     tracer = observer.tracer
     tracer.recording, tracer.rewrites, tracer.on_pair, tracer.on_weights = False, [], None, None
     tracer.switch(False)
@@ -226,13 +251,15 @@ def carry_out(run: Run, body: Callable[[], object]) -> NoReturn:
     try:
         body()
     except SystemExit as error:
+        as_python_does(run)
         status = _exit_status(error)
         if status and (run.observer is None or not run.observer.steps.count):
             keep_crash(run, error)
     except BaseException as error:
+        as_python_does(run)
         status = 130 if isinstance(error, KeyboardInterrupt) else 1
-        error.__traceback__ = own_frames_removed(error.__traceback__)
-        sys.excepthook(type(error), error, error.__traceback__)
+        hide_own_frames(error)
+        show(error)
         keep_crash(run, error)
     finish(run, status)
 
@@ -245,6 +272,25 @@ def finish(run: Run, status: int) -> NoReturn:
     if run.replayed or run.forked:
         leave(status)
     sys.exit(status)
+
+
+def as_python_does(run: Run) -> None:
+    """Python sends on what a script printed before it says why the script ended, but not so with ``-m``."""
+    if run.kind != "module":
+        flush()
+
+
+def show(error: BaseException) -> None:
+    """Print what ended the script as python does; a hook of the script's own that fails changes nothing."""
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as second:
+        second.__context__ = None
+        hide_own_frames(second)
+        print("Error in sys.excepthook:", file=sys.stderr)
+        sys.__excepthook__(type(second), second, second.__traceback__)
+        print("\nOriginal exception was:", file=sys.stderr)
+        sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _exit_status(error: SystemExit) -> int:
@@ -265,12 +311,19 @@ def keep_crash(run: Run, error: BaseException) -> None:
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     run.crash = Crash(
         kind=type(error).__name__,
-        message=str(error)[:2000],
+        message=_text_of(error)[:2000],
         site=site,
         traceback=text[-8000:],
         step=run.observer.steps.count if run.observer is not None else 0,
         locals=names,
     )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # an exception class of the script's own may be broken itself
+        return f"(its text cannot be had: {type(second).__name__})"
 
 
 def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dict[str, str]]:
@@ -292,10 +345,10 @@ def _describe(values: dict[str, Any]) -> dict[str, str]:
         if shape is None or not hasattr(value, "dtype") or len(found) >= 12:
             continue
         text = f"{type(value).__name__}{tuple(shape)} {value.dtype}"
-        try:
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             if hasattr(value, "numel") and 0 < value.numel() <= 1 << 20:
-                text += f" in [{float(value.min()):.4g}, {float(value.max()):.4g}]"
-        except (RuntimeError, TypeError, ValueError, NotImplementedError):
-            pass
+                plain = value.detach()
+                text += f" in [{float(plain.min()):.4g}, {float(plain.max()):.4g}]"
         found[name] = text
     return found

@@ -1,0 +1,133 @@
+"""sign-flipped: the loss is maximised."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sgd_doctor import stats, trace
+from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.findings import Evidence, Intervention, Location, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.recording import Operation, Recording
+
+NEGATIONS = {"neg", "__neg__", "negative"}
+FROM_NUMBER = {"rsub", "__rsub__"}
+MAX_HOPS = 12
+
+
+class SignFlipped(Check):
+    """A loss that is meant to fall is maximised.
+
+    ## What it means
+    A minus sign stands before a loss that is bounded below by 0, or the optimizer was built with
+    `maximize=True`.
+
+    ## Why it hurts
+    Every step makes the predictions worse; the printed loss falls without end, to minus infinity or NaN.
+
+    ## How it is proven
+    The negated value comes straight from a standard loss function, and the error of the predictions grows.
+    The same loop is rerun with the sign turned, and both are judged by the error against the targets.
+
+    ## How to fix it
+    Remove the minus sign, or `maximize=True`.
+
+    ## Example
+    Bad:
+
+        loss = -F.cross_entropy(model(x), y)
+
+    Good:
+
+        loss = F.cross_entropy(model(x), y)
+
+    ## Known limits
+    Adversarial terms, policy gradients, ELBOs and other losses that are negative by design are left in peace:
+    they are no standard loss with a minus sign, or the error does not grow. Updates by hand are not seen.
+
+    ## References
+    - <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>
+    """
+
+    name = "sign-flipped"
+    family = "loss"
+    summary = "a standard loss is maximised: a minus sign, or maximize=True"
+
+    def suspect(self, recording: Recording) -> Suspicion | None:
+        """An odd number of signs between a standard loss and the step, and an error that grows."""
+        facts = recording.facts
+        if facts.loss_operation < 0:
+            raise NotChecked("no loss was traced")
+        if len(facts.optimizers) != 1:
+            return None
+        maximised = any(bool(g.get("maximize")) for g in facts.optimizers[0].groups)
+        loss, sign = standard_loss(recording)
+        if loss is None or (sign is not None) == maximised or not grows(recording):
+            return None
+        name = "minimise" if maximised else "negate-gradients"
+        site = facts.optimizers[0].site if maximised or sign is None else sign.site
+        what = "maximize=True" if maximised else "the minus sign"
+        change = Intervention(name, "the loss minimised", {})
+        return self._suspicion(recording, loss, change, recording.location(site), what)
+
+    def _suspicion(
+        self, recording: Recording, loss: Operation, change: Intervention, location: Location | None, what: str
+    ) -> Suspicion:
+        error = recording.column("task_loss")
+        first, last = stats.finite_mean(error[:3]), stats.finite_mean(stats.tail(error))
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"{loss.name} is maximised ({what}): the error of the predictions grows",
+            rule=Rule.FACT,
+            location=location,
+            evidence=(
+                Evidence(
+                    "error",
+                    round(last, 4) if np.isfinite(last) else None,
+                    f"< {first:.3g}",
+                    f"error of the predictions {first:.3g} at first, {last:.3g} at the end",
+                ),
+            ),
+            treatments=(Treatment((change,)),),
+            explains=(
+                "divergence",
+                "no-learning",
+                "lr-too-high",
+                "exploding-gradient",
+                "oscillation",
+                "plateau",
+                "output-collapse",
+                "dead-relu",
+            ),
+            advice=f"remove {what}: {loss.name} has to be minimised",
+            metric="task_loss",
+        )
+
+
+def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | None]:
+    """The loss function that the loss is nothing but, and the operation that turned its sign (None: even)."""
+    index, sign = recording.facts.loss_operation, None
+    for _ in range(MAX_HOPS):
+        op = trace.operation(recording, index)
+        if op is None or not op.inputs:
+            return None, None
+        if op.name in trace.LOSSES:
+            return op, sign
+        number = op.scalar is not None and len(op.inputs) == 1
+        turned = op.name in NEGATIONS or (op.name in FROM_NUMBER and number)
+        turned = turned or (op.name in trace.SCALING and number and (op.scalar or 0.0) < 0)
+        if turned:
+            sign = op if sign is None else None
+        elif op.name not in trace.TERMS | trace.SCALING or (len(op.inputs) > 1 and sign is None):
+            return None, None
+        index = op.inputs[0].origin
+    return None, None
+
+
+def grows(recording: Recording) -> bool:
+    """Whether the error of the predictions ends higher than it began, or is no number."""
+    error = recording.column("task_loss")
+    if not np.isfinite(error).any():
+        return False
+    loss = recording.column("loss")
+    return not np.isfinite(loss).all() or stats.finite_mean(stats.tail(error)) > stats.finite_mean(error[:3])

@@ -1,0 +1,1 @@
+"""Checks on activations, initialisation and architecture."""

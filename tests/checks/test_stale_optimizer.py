@@ -1,0 +1,96 @@
+"""stale-optimizer: named where the live tensors are not in the optimizer, silent where they are left out on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.cases import DATA, LOOP, fault, silent
+
+NAME = "stale-optimizer"
+NET = """
+class Net(nn.Module):
+    def __init__(self, out=2):
+        super().__init__()
+        self.a = nn.Linear(10, 32)
+        self.fc = nn.Linear(32, out)
+
+    def forward(self, x):
+        return self.fc(self.a(x).relu())
+"""
+TRAIN = LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])")
+BUILD = "optimizer = torch.optim.SGD(model.parameters(), lr=0.3)"
+BROKEN = {
+    "model built again": f"\nmodel = Net()\n{BUILD}  # here\nmodel = Net()\n",
+    "model copied": f"\nimport copy\nmodel = Net()\n{BUILD}  # here\nmodel = copy.deepcopy(model)\n",
+    "head replaced": f"\nmodel = Net(7)\n{BUILD}  # here\nmodel.fc = nn.Linear(32, 2)\n",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_optimizer_of_other_tensors_is_named(tmp_path: Path, kind: str) -> None:
+    found = fault(tmp_path, DATA + NET + BROKEN[kind] + TRAIN, NAME)
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.treated < (found.proof.baseline or 0)
+
+
+def test_repair_moves_the_optimizer_below_the_model(tmp_path: Path) -> None:
+    pytest.importorskip("libcst")
+    found = fault(tmp_path, DATA + NET + BROKEN["model built again"] + TRAIN, NAME)
+    assert found.fix.verified
+    assert found.fix.diff is not None
+
+
+HEALTHY = {
+    "repaired": DATA + NET + f"\nmodel = Net()\n{BUILD}\n" + TRAIN,
+    "only the head (H10)": DATA
+    + NET
+    + "\nmodel = Net()\noptimizer = torch.optim.SGD(model.fc.parameters(), lr=0.3)\n"
+    + TRAIN,
+    "two optimizers": DATA
+    + NET
+    + """
+model = Net()
+first = torch.optim.SGD(model.a.parameters(), lr=0.1)
+optimizer = torch.optim.SGD(model.fc.parameters(), lr=0.1)
+for step in range(60):
+    loss = F.cross_entropy(model(X[batch(step)]), two[batch(step)])
+    first.zero_grad(); optimizer.zero_grad()
+    loss.backward()
+    first.step(); optimizer.step()
+""",
+    "network for a perceptual loss": DATA
+    + NET
+    + """
+model, judge = nn.Linear(10, 10), Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(60):
+    x = X[batch(step)]
+    loss = F.mse_loss(judge(model(x)), judge(x).detach())
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+""",
+    "one model for each fold (H43)": DATA
+    + NET
+    + """
+for fold in range(3):
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(15):
+        loss = F.cross_entropy(model(X[batch(step)]), two[batch(step)])
+        optimizer.zero_grad(); loss.backward(); optimizer.step()
+""",
+    "head that is not used yet": DATA
+    + NET
+    + """
+model, later = Net(), nn.Linear(10, 2)
+optimizer = torch.optim.SGD([*model.parameters(), *later.parameters()], lr=0.1)
+"""
+    + TRAIN,
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
+    silent(tmp_path, HEALTHY[kind], NAME)
