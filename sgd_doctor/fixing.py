@@ -18,7 +18,7 @@ from sgd_doctor.lab import Lab
 from sgd_doctor.proof.case import Diagnosis, Proven
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.harness import Replays
+from sgd_doctor.run.replays import Replays
 
 SHARE_OF_GAIN = 0.5
 """A diff is offered where the edited script keeps at least this share of what the treated run gained."""

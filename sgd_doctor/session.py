@@ -17,8 +17,8 @@ from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
-from sgd_doctor.run.harness import ProbeRequest, Replays
 from sgd_doctor.run.launch import Harness, Target
+from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.spec import Note, RunSpec
 
 HOW_REPLAYED = {

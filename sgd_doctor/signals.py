@@ -16,7 +16,7 @@ class Layer(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
     """Of the largest weight."""
     site: int
-    """Line that built it."""
+    """Line that filled the weight last, or else that built the layer."""
     trainable: bool
     std: float
     """Root mean square of the weights."""

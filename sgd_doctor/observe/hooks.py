@@ -22,6 +22,20 @@ from sgd_doctor.observe.observer import Observer, SchedulerState
 from sgd_doctor.observe.patches import Patches
 
 MAX_METRICS = 512
+INITIALISERS = (
+    "constant_",
+    "zeros_",
+    "ones_",
+    "normal_",
+    "uniform_",
+    "trunc_normal_",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "kaiming_uniform_",
+    "kaiming_normal_",
+    "orthogonal_",
+    "eye_",
+)
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
 
 
@@ -35,6 +49,7 @@ def install(observer: Observer) -> Patches:
         _schedulers(observer, patches)
         _clipping(observer, patches)
         _loaders(observer, patches)
+        _initialisers(observer, patches)
     except BaseException:
         patches.undo()
         raise
@@ -219,6 +234,23 @@ def _clipping(o: Observer, patches: Patches) -> None:
         for owner in (home, torch.nn.utils):
             if hasattr(owner, name):
                 patches.replace(owner, name, clip)
+
+
+def _initialisers(o: Observer, patches: Patches) -> None:
+    """Remember the user's line that filled a parameter last."""
+
+    def fill(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(tensor, Tensor) and not o.anchored:
+                o.signals.initialised.put(tensor, o.sites.here())
+            return original(tensor, *args, **kwargs)
+
+        return wrapper
+
+    home = torch.nn.init
+    for name in INITIALISERS:
+        if hasattr(home, name):
+            patches.replace(home, name, fill)
 
 
 def _loaders(o: Observer, patches: Patches) -> None:

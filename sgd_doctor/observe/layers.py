@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,9 @@ MAX_ROWS = 64
 
 
 @torch.no_grad()
-def layers_of(root: nn.Module, prefix: str, sites: Mapping[int, int], limit: int) -> Iterator[Layer]:
+def layers_of(
+    root: nn.Module, prefix: str, site_of: Callable[[nn.Module, Tensor], int], limit: int
+) -> Iterator[Layer]:
     """The layers with a weight matrix below ``root``, at most ``limit``."""
     for name, module in root.named_modules():
         if limit <= 0:
@@ -26,15 +28,16 @@ def layers_of(root: nn.Module, prefix: str, sites: Mapping[int, int], limit: int
         if not weights or isinstance(module, LOOKUPS):
             continue
         limit -= 1
-        yield _layer(prefix + name if name else type(module).__name__, module, weights, sites.get(id(module), -1))
+        weight = max((p for _, p in weights), key=lambda p: p.numel())
+        path = prefix + name if name else type(module).__name__
+        yield _layer(path, module, weight, any(p.requires_grad for _, p in weights), site_of(module, weight))
 
 
 def _usable(parameter: Tensor) -> bool:
     return plain(parameter) and parameter.is_floating_point() and parameter.numel() > 1
 
 
-def _layer(name: str, module: nn.Module, weights: list[tuple[str, nn.Parameter]], site: int) -> Layer:
-    weight = max((p for _, p in weights), key=lambda p: p.numel())
+def _layer(name: str, module: nn.Module, weight: nn.Parameter, trainable: bool, site: int) -> Layer:
     fan_in = max(1, weight[0].numel())
     if getattr(module, "transposed", False):
         fan_in = max(1, weight.numel() // weight.shape[1])
@@ -46,7 +49,7 @@ def _layer(name: str, module: nn.Module, weights: list[tuple[str, nn.Parameter]]
         kind=type(module).__name__,
         shape=tuple(weight.shape),
         site=site,
-        trainable=any(p.requires_grad for _, p in weights),
+        trainable=trainable,
         std=rms if math.isfinite(rms) else 1e308,
         usual=1.0 / math.sqrt(3.0 * fan_in),
         equal_rows=len(rows) > 1 and bool((rows[1:] == rows[:1]).all()),

@@ -15,7 +15,7 @@ from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.layers import layers_of
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.tensors import plain, thinned
-from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
+from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
     Batch,
@@ -104,6 +104,7 @@ class SignalRecorder:
         self.stepped_last = False
         self.optimizers: dict[tuple[str, int], _Built] = {}
         self.models: dict[tuple[str, int], _Built] = {}
+        self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[int, _Drawn] = {}
         self.drift: list[tuple[int, float, float]] = []
@@ -120,9 +121,13 @@ class SignalRecorder:
     def root_seen(self, module: nn.Module, prefix: str) -> None:
         """A model is called for the first time."""
         o = self.observer
-        self.layers.extend(layers_of(module, prefix, o.module_sites, 512 - len(self.layers)))
+        self.layers.extend(layers_of(module, prefix, self.built_at, 512 - len(self.layers)))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
         self._built(self.models.setdefault(key, _Built(key[0])))
+
+    def built_at(self, module: nn.Module, weight: Tensor) -> int:
+        """Line that filled the weight last, or else that built the layer."""
+        return int(self.initialised.get(weight, self.observer.module_sites.get(id(module), -1)))
 
     def _built(self, entry: _Built) -> None:
         entry.count += 1

@@ -10,18 +10,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from sgd_doctor.errors import SgdDoctorError
-from sgd_doctor.findings import Intervention
 from sgd_doctor.recording import Facts, Recording, load
 from sgd_doctor.run.reaping import Child, adopt_orphans, end_group, release_orphans
+from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
 
@@ -33,15 +33,6 @@ LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
 MAX_ECHO = 1 << 20
 """Bytes of the script's output that are shown."""
-
-
-@dataclass(frozen=True)
-class ProbeRequest:
-    """One replay to be made."""
-
-    interventions: tuple[Intervention, ...]
-    steps: int
-    measure_task: bool = False
 
 
 class Echo:
@@ -57,45 +48,6 @@ class Echo:
             elif self.shown - len(chunk) < MAX_ECHO:
                 self.sink(b"\n[the script prints more than 1 MB; the rest is not shown]\n")
             self.shown += len(chunk)
-
-
-class Replays(ABC):
-    """A loop that was watched once and can be run again with something changed.
-
-    Attributes:
-        replay: how that is done: ``fork``, ``process``, ``snapshot``, or ``none`` where it cannot be.
-        why_not_forked: the reason, where it is not ``fork``.
-        interrupted: the user pressed Ctrl-C while the run was watched.
-        editable: whether the lines that findings name are those of the user's own loop.
-        patchable: whether :meth:`run_patched` can run edited files.
-    """
-
-    replay = "none"
-    why_not_forked = ""
-    interrupted = False
-    editable = True
-    patchable = False
-
-    @abstractmethod
-    def probe(self, requests: Sequence[ProbeRequest], *, deadline: float) -> list[Recording | None]:
-        """Make the replays.
-
-        Args:
-            requests: what to change, and for how many steps.
-            deadline: ``time.monotonic()`` after which none is begun.
-
-        Returns:
-            One recording for each request; None where a replay failed or time was up.
-        """
-
-    def run_patched(
-        self, patches: dict[str, str], steps: int, *, measure_task: bool, deadline: float
-    ) -> Recording | None:
-        """Run the target from its first line with other text in some of its files; None where that cannot be."""
-        return None
-
-    def close(self) -> None:  # noqa: B027  # where nothing was started there is nothing to end
-        """End every process and throw the scratch folders away."""
 
 
 class ForkServerClient(Replays):

@@ -11,8 +11,8 @@ from sgd_doctor.errors import UsageError
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.recording import Recording
 from sgd_doctor.run.forked import Call
-from sgd_doctor.run.harness import ProbeRequest, Replays
 from sgd_doctor.run.parts import Loop, Parts
+from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.script import own_frames_removed
 from sgd_doctor.run.spec import RunSpec
 from sgd_doctor.run.state import Snapshot

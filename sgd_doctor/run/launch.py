@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.harness import Echo, ProbeRequest, ProcessReplays
+from sgd_doctor.run.harness import Echo, ProcessReplays
 from sgd_doctor.run.reaping import Child
+from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
 
