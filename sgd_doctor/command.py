@@ -253,9 +253,10 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
     if kind == "recording":
         outcome = diagnose_recording(Path(request.target), options)
         return outcome.report, {}, False
+    from sgd_doctor.run.harness import Limited
     from sgd_doctor.run.launch import Target
 
-    with Progress() as progress, _Sink(request.script_output, progress.script_output) as sink:
+    with Progress() as progress, _Sink(request.script_output, Limited(progress.script_output)) as sink:
         outcome = diagnose_target(
             Target(kind, request.target, request.arguments),
             options,

@@ -98,7 +98,7 @@ def obstacle(recording: Recording) -> str:
 
 
 def _has_target(recording: Recording) -> bool:
-    """Whether outputs meet targets in a loss function or a difference, not only in a product (log-probability × reward)."""
+    """Whether outputs meet targets in a loss or a difference, not only in a product (log-probability × reward)."""
     task = recording.facts.task
     return task is not None and (task.loss_name.endswith(TARGET_LOSSES) or "sub" in task.loss_name)
 

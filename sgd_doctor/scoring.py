@@ -11,7 +11,6 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.recording import Array, Recording
 
-
 COMPARABLE = 1.0
 """Spread of the logarithm of loss over task loss (class weights, L1 against squares) up to which the one scales the
 other: only a unit is needed."""

@@ -59,14 +59,21 @@ class Numbers:
     def install(self) -> None:
         """Note every loss on its way into backward."""
         original = torch.autograd.backward
+        inside = False
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal inside
+            if inside:  # a function mode calls it again
+                return original(tensors, *args, **kwargs)
             loss = tensors if isinstance(tensors, torch.Tensor) else next(iter(tensors))
             with torch._C.DisableTorchFunction():
                 self.losses.append(float(loss.detach().double().sum()))
+            inside = True
             original(tensors, *args, **kwargs)
+            inside = False
             if len(self.losses) >= BACKWARDS:
                 self.end("enough")
+            return None
 
         torch.autograd.backward = backward
 
@@ -95,6 +102,8 @@ def living(kind: type[Any]) -> list[Any]:
 
 def held(optimizer: Any) -> list[Any]:
     """Parameters, their gradients and the optimizer's own state."""
+    if not hasattr(optimizer, "param_groups"):  # its constructor raised
+        return []
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state = [v for p in parameters for v in optimizer.state.get(p, {}).values() if isinstance(v, torch.Tensor)]
     return [*parameters, *(p.grad for p in parameters), *state]

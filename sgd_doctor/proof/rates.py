@@ -86,7 +86,7 @@ class RateProver:
             verb = "works, but a larger one learns faster"
         title = (
             f"lr {lr:.3g} {verb}: after {answer.best.steps} steps the loss is {shown(answer.control.raw)}, "
-            f"with lr {value:g} {shown(answer.best.raw)}"
+            f"with lr {value:g} it is {shown(answer.best.raw)}"
         )
         suspicion = msgspec.structs.replace(
             suspicion,

@@ -50,8 +50,9 @@ def treated_probes(report: Report) -> list[ProbeInfo]:
     for finding in report.findings:
         for probe in report.run.probes:
             proved = finding.proof is not None and finding.proof.intervention == probe.intervention
-            if proved and any_finite(probe.loss):
-                chosen.setdefault(probe.intervention, probe)
+            longer = probe.steps > chosen[probe.intervention].steps if probe.intervention in chosen else True
+            if proved and longer and any_finite(probe.loss):
+                chosen[probe.intervention] = probe
     return list(chosen.values())[:_MAX_TREATED]
 
 
@@ -223,6 +224,9 @@ def draw_features(ax: Axes, report: Report, theme: Theme) -> None:
         ax.vlines(x, mean - std, mean + std, color=shade, linewidth=wide, label="mean ± std")
         ax.plot(x, mean, color=theme.ink, marker="_", linestyle="", markersize=wide + 3, label="mean")
     scale = set_scale(ax, np.concatenate([mean, std, low, high]))
+    if count <= 12:
+        ax.set_xticks(x)
+        ax.set_xlim(-0.7, count - 0.3)
     ax.set_xlabel("feature")
     ax.set_ylabel("value" + (" (log)" if scale != "linear" else ""))
 

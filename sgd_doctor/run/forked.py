@@ -18,7 +18,7 @@ import torch
 from sgd_doctor.errors import SgdDoctorError, UsageError
 from sgd_doctor.recording import Recording
 from sgd_doctor.run import shield
-from sgd_doctor.run.harness import Echo, ProcessReplays
+from sgd_doctor.run.harness import Echo, Limited, ProcessReplays
 from sgd_doctor.run.loaders import disown_workers
 from sgd_doctor.run.reaping import Child, Forked
 from sgd_doctor.run.replay import fork
@@ -56,7 +56,7 @@ class ForkedCall(ProcessReplays):
         on_note: Callable[[Note], None] = lambda _: None,
     ) -> None:
         super().__init__(run, on_note)
-        self.call, self.seed, self.echo = call, seed, Echo(echo)
+        self.call, self.seed, self.echo = call, seed, Echo(Limited(echo))
         self.kind, self.name = call.kind, call.name
         self.editable = call.kind != "parts"
         self.refused: Note | None = None

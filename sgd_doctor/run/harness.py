@@ -31,23 +31,33 @@ STOP_SECONDS = 5.0
 """How long it may take to save its recording when its time is up; a loop in C may never do so."""
 LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
-MAX_ECHO = 1 << 20
+MAX_SHOWN = 1 << 20
 """Bytes of the script's output that are shown."""
 
 
 class Echo:
-    """Passes the script's output on, up to a limit."""
+    """Passes the script's output on."""
 
     def __init__(self, sink: Callable[[bytes], None]) -> None:
-        self.sink, self.shown = sink, 0
+        self.sink = sink
 
     def follow(self, pipe: BinaryIO) -> None:
         while chunk := os.read(pipe.fileno(), 1 << 16):
-            if self.shown < MAX_ECHO:
-                self.sink(chunk)
-            elif self.shown - len(chunk) < MAX_ECHO:
+            self.sink(chunk)
+
+
+class Limited:
+    """Shows the script's output up to a limit."""
+
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
+        self.sink, self.left = sink, MAX_SHOWN
+
+    def __call__(self, data: bytes) -> None:
+        if self.left > 0:
+            self.sink(data[: self.left])
+            self.left -= len(data)
+            if self.left <= 0:
                 self.sink(b"\n[the script prints more than 1 MB; the rest is not shown]\n")
-            self.shown += len(chunk)
 
 
 class ForkServerClient(Replays):
@@ -228,9 +238,10 @@ class ProcessReplays(ForkServerClient):
         with theirs:
             child, notes = self._start(msgspec.structs.replace(self.run, output=str(output)), theirs)
         self._follow(child, notes, deadline)
-        recording = load(output) if output.exists() else self._lost(child, deadline)
+        late = time.monotonic() >= deadline
         self._see_off(child)
-        return self._as_it_ended(recording, late=time.monotonic() >= deadline)
+        recording = load(output) if output.exists() else self._lost(child, deadline)
+        return self._as_it_ended(recording, child, late=late)
 
     def _see_off(self, child: Child) -> None:
         """Let a script that has come to its end run its exit handlers and say its last words."""
@@ -241,14 +252,17 @@ class ProcessReplays(ForkServerClient):
         except KeyboardInterrupt:
             self.interrupted = True
 
-    def _as_it_ended(self, recording: Recording, *, late: bool) -> Recording:
-        """A process that we ended has not crashed, whatever it had saved by then."""
+    def _as_it_ended(self, recording: Recording, child: Child, *, late: bool) -> Recording:
+        """What the process could not know when it saved; one that we ended has not crashed."""
         facts = recording.facts
+        status = child.returncode
         if self.interrupted and facts.ended in ("crashed", "killed", "time-limit"):
             stopped = facts.crash is not None and facts.crash.kind == "KeyboardInterrupt"
             facts = msgspec.structs.replace(facts, ended="interrupted", crash=None if stopped else facts.crash)
         elif late and facts.ended == "killed":
             facts = msgspec.structs.replace(facts, ended="time-limit")
+        elif facts.ended == "killed" and facts.exit_code is None:
+            facts = msgspec.structs.replace(facts, exit_code=status, notes=(_ended_itself(status), *facts.notes))
         return replace(recording, facts=facts)
 
     def _follow(self, child: Child, notes: int, deadline: float) -> None:
@@ -279,11 +293,7 @@ class ProcessReplays(ForkServerClient):
         if status is None and not late:
             raise SgdDoctorError("the child process stopped answering before the first training step")
         how = "time-limit" if late else "killed"
-        note = (
-            "the time was up before the first training step"
-            if late
-            else f"the script's process ended by itself with status {status} ({_signal_name(status)})"
-        )
+        note = "the time was up before the first training step" if late else _ended_itself(status)
         facts = Facts(
             kind=self.kind,
             path=self.name,
@@ -315,6 +325,10 @@ def take_recording(path: Path) -> Recording | None:
     recording = load(path)
     path.unlink()
     return recording
+
+
+def _ended_itself(status: int | None) -> str:
+    return f"the script's process ended by itself ({_signal_name(status)})"
 
 
 def _signal_name(status: int | None) -> str:

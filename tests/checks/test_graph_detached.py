@@ -56,7 +56,11 @@ optimizer = torch.optim.Adam(model.{held}parameters(), lr=0.02)
 
 
 def test_half_of_the_model_that_is_cut_off_is_named(tmp_path: Path) -> None:
-    script = DATA + HALVES.format(cut=".detach()  # here", held="") + LOOP.format(loss="F.cross_entropy(model(X[i]), hard[i])")
+    script = (
+        DATA
+        + HALVES.format(cut=".detach()  # here", held="")
+        + LOOP.format(loss="F.cross_entropy(model(X[i]), hard[i])")
+    )
     found = fault(tmp_path, script, NAME)
     assert found.proof is not None
 

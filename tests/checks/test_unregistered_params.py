@@ -62,7 +62,9 @@ def test_repair_wraps_the_list(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_missed_are_advice(tmp_path: Path) -> None:
-    script = DATA + """
+    script = (
+        DATA
+        + """
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -74,15 +76,17 @@ class Net(nn.Module):
 
 model = Net()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-""" + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])")
+"""
+        + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])")
+    )
     advised(tmp_path, script, NAME)
 
 
 HEALTHY = {
-    "repaired": DATA + LIST.format(layers="nn.ModuleList([nn.Linear(10, 64), nn.Linear(64, 8)])", each="self.layers") + TRAIN,
-    "random features": DATA
-    + BROKEN["plain tensor"].replace(".requires_grad_()", "")
+    "repaired": DATA
+    + LIST.format(layers="nn.ModuleList([nn.Linear(10, 64), nn.Linear(64, 8)])", each="self.layers")
     + TRAIN,
+    "random features": DATA + BROKEN["plain tensor"].replace(".requires_grad_()", "") + TRAIN,
     "list that the optimizer is given": DATA
     + LIST.format(layers="[nn.Linear(10, 64), nn.Linear(64, 8)]", each="self.layers")
     + TRAIN.replace("model.parameters()", "[*model.parameters(), *(p for l in model.layers for p in l.parameters())]"),
@@ -111,7 +115,8 @@ class Net(nn.Module):
         return x[:, :2]
 
 model = Net()
-""" + TRAIN,
+"""
+    + TRAIN,
 }
 
 

@@ -1,0 +1,51 @@
+"""sign-flipped: named where the error grows, silent for losses that are negative by design."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.cases import DATA, LOOP, fault, silent
+
+NAME = "sign-flipped"
+MODEL = """
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1{more})
+"""
+BROKEN = {
+    "minus": ("", "-F.cross_entropy(model(X[i]), three[i])  # here"),
+    "times -1": ("", "-1.0 * F.cross_entropy(model(X[i]), three[i])  # here"),
+    "one minus": ("", "1 - F.mse_loss(model(X[i]), X[i, :3])  # here"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_maximised_loss_is_named(tmp_path: Path, kind: str) -> None:
+    more, loss = BROKEN[kind]
+    found = fault(tmp_path, DATA + MODEL.format(more=more) + LOOP.format(loss=loss), NAME)
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.baseline is None or found.proof.treated < found.proof.baseline
+
+
+def test_optimizer_that_maximises_is_named(tmp_path: Path) -> None:
+    model = MODEL.format(more=", maximize=True").replace("True)", "True)  # here")
+    fault(tmp_path, DATA + model + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"), NAME)
+
+
+HEALTHY = {
+    "repaired": MODEL.format(more="") + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),
+    "two signs": MODEL.format(more=", maximize=True") + LOOP.format(loss="-F.cross_entropy(model(X[i]), three[i])"),
+    "log-likelihood (H19)": MODEL.format(more="")
+    + LOOP.format(loss="-model(X[i]).log_softmax(1).gather(1, three[i, None]).mean()"),
+    "policy gradient (H19)": MODEL.format(more="")
+    + LOOP.format(loss="-(-F.cross_entropy(model(X[i]), three[i], reduction='none') * X[i, 0].sign()).mean()"),
+    "likelihood by cross-entropy (H20)": MODEL.format(more="")
+    + LOOP.format(loss="-(-F.cross_entropy(model(X[i]), three[i]))"),
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
+    silent(tmp_path, DATA + HEALTHY[kind], NAME)
