@@ -21,6 +21,7 @@ from sgd_doctor.proof.case import LEAST_STEPS, SHORT, Case, Diagnosis, Proven
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
 from sgd_doctor.proof.knobs import KnobProver
+from sgd_doctor.proof.last import LastProver
 from sgd_doctor.proof.rates import RateProver
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut
@@ -48,6 +49,7 @@ class Examiner:
         self.case = Case(lab, seconds_left=seconds_left, probes=probes)
         self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
+        self.last = LastProver(self.case)
         self.symptoms: list[Suspicion] = []
 
     @property
@@ -59,18 +61,24 @@ class Examiner:
         """Run the rounds until nothing more is found."""
         first = self.ask(self.case.observed, note=True)
         self.symptoms = [s for s in first if s.rule is Rule.SYMPTOM]
-        suspicions = first
+        suspicions, at_first = first, {s.check for s in first}
         for _ in range(ROUNDS):
             open_ = [s for s in suspicions if s.check not in self.case.settled and s.rule is not Rule.SYMPTOM]
             facts = [s for s in open_ if s.rule is Rule.FACT]
             if facts:
                 go_on = self.facts.prove_fact(facts[0])
             else:
-                go_on = self.experiments([s for s in open_ if s.rule is not Rule.NOTE])
+                go_on = self.experiments([s for s in open_ if s.rule not in (Rule.NOTE, Rule.LAST)])
             if not go_on:
                 break
-            suspicions = self.ask(self.case.current)
+            # A treated run is short: what it makes suspicious counts where the whole run was so, too.
+            suspicions = [
+                s
+                for s in self.ask(self.case.current)
+                if s.rule in (Rule.FACT, Rule.LOWER_LR, Rule.HIGHER_LR) or s.check in at_first
+            ]
         self.held_out.prove([s for s in first if s.rule is Rule.HELD_OUT])
+        self.last.prove([s for s in first if s.rule is Rule.LAST])
         self.remarks([s for s in first if s.rule is Rule.NOTE])
         self.explain_symptoms()
         self.compare_replay()

@@ -27,6 +27,7 @@ class Layer(msgspec.Struct, frozen=True):
     zero: bool
     bias: float | None = None
     """Mean of the bias."""
+    bias_site: int = -1
 
 
 class Activation(msgspec.Struct, frozen=True):

@@ -229,6 +229,16 @@ SCRIPTS: dict[str, str] = {
         print("before")
         raise Broken
     """,
+    "values that cannot be looked at": """
+        import numpy as np  # a module with a shape and a dtype
+
+        class Strange:
+            shape = property(lambda self: 1 / 0)
+
+        strange = Strange()
+        print("before")
+        raise ValueError("after")
+    """,
     "own exception hook": """
         import sys
         sys.excepthook = lambda kind, value, trace: print("hook", kind.__name__, value, trace.tb_lineno)

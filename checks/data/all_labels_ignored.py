@@ -67,7 +67,9 @@ class AllLabelsIgnored(Check):
             rule=Rule.FACT,
             location=recording.location(culprit.site if site is not None else first.site),
             evidence=(
-                Evidence("counted_targets", 0, ">= 1", f"no target of the batch at step {first.step} counts in the loss"),
+                Evidence(
+                    "counted_targets", 0, ">= 1", f"no target of the batch at step {first.step} counts in the loss"
+                ),
             ),
             treatments=treatments,
             explains=("divergence", "lr-too-high", "no-learning", "nan-from-op"),

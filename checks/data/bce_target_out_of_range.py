@@ -69,7 +69,12 @@ class BceTargetOutOfRange(Check):
             rule=Rule.FACT,
             location=recording.location(task.loss_site),
             evidence=(
-                Evidence("targets", f"{low:g} to {high:g}", "0 to 1", f"targets from {low:g} to {high:g} met {task.loss_name}"),
+                Evidence(
+                    "targets",
+                    f"{low:g} to {high:g}",
+                    "0 to 1",
+                    f"targets from {low:g} to {high:g} met {task.loss_name}",
+                ),
             ),
             treatments=treatments,
             explains=("divergence", "lr-too-high", "lr-too-low", "sign-flipped", "no-learning", "unscaled-targets"),

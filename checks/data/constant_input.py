@@ -77,6 +77,6 @@ class ConstantInput(Check):
                 ),
             ),
             explains=("plateau", "no-learning", "lr-too-low", "undertrained", "class-imbalance", "labels-misaligned"),
-            advice="compare dataset[0][0] with dataset[1][0]: look for a wrong index in __getitem__, a cast to integers, "
-            "or a division that rounds to 0",
+            advice="compare dataset[0][0] with dataset[1][0]: look for a wrong index in __getitem__, a cast to "
+            "integers, or a division that rounds to 0",
         )

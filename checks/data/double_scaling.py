@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
@@ -67,7 +69,7 @@ class DoubleScaling(Check):
 
     def _suspicion(self, recording: Recording, features: Features, std: float) -> Suspicion:
         low, high = min(features.minimum), max(features.maximum)
-        args = {"mean": list(features.mean), "std": list(features.std)}
+        args: dict[str, Any] = {"mean": list(features.mean), "std": list(features.std)}
         kind = "standardise-inputs"
         site = recording.site(features.function_site)
         if features.function and site is not None:
@@ -80,10 +82,12 @@ class DoubleScaling(Check):
             rule=Rule.KNOB,
             location=recording.location(features.site),
             evidence=(
-                Evidence("max_std", float(f"{std:.3g}"), f">= {SMALL_STD}", f"no feature spreads by more than {std:.2g}"),
+                Evidence(
+                    "max_std", float(f"{std:.3g}"), f">= {SMALL_STD}", f"no feature spreads by more than {std:.2g}"
+                ),
             ),
             treatments=(Treatment((Intervention(kind, "inputs standardised", args),)),),
             explains=("unnormalized-inputs", "lr-too-low", "no-learning", "plateau", "slow-learning", "undertrained"),
-            advice="remove one of the two scalings (ToTensor() divides by 255 already), so that inputs spread by about 1",
+            advice="remove one of the two scalings (ToTensor() divides by 255 already); inputs should spread by 1",
             edits=(Edit("standardise-inputs", {}),),
         )

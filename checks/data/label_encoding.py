@@ -81,7 +81,12 @@ class LabelEncoding(Check):
             rule=Rule.FACT,
             location=recording.location(task.loss_site if task is not None else -1),
             evidence=(
-                Evidence("labels", 1, f"{classes}", f"all of {count} labels from {len(targets.batches)} batches equal {label}"),
+                Evidence(
+                    "labels",
+                    1,
+                    f"{classes}",
+                    f"all of {count} labels from {len(targets.batches)} batches equal {label}",
+                ),
             ),
             explains=("undertrained", "plateau", "class-imbalance", "lr-too-low", "lr-too-high", "no-shuffle-sorted"),
             advice="print torch.unique(y) where the labels are made: normalised labels cast with .long() all become 0",

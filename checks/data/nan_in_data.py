@@ -72,7 +72,7 @@ class NanInData(Check):
                     "first_nonfinite",
                     f"{first.where}, step {first.step}",
                     "none",
-                    f"{share:.2%} of the {first.where} were not finite at step {first.step}, and all weights still were",
+                    f"{share:.2%} of the {first.where} were not finite at step {first.step}, all weights still were",
                 ),
             ),
             treatments=(Treatment((Intervention("fill-nonfinite", "such values replaced by 0", {}),)),),

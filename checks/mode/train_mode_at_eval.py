@@ -63,7 +63,7 @@ class TrainModeAtEval(Check):
             raise NotChecked("the script evaluates nothing without gradients")
         if structure.repeated_inputs >= MANY:
             return None
-        groups = [g for g in recording.facts.held_out if g.training_mode and g.mode_flags_matter]
+        groups = [g for g in recording.facts.held_out if g.steps and g.training_mode and g.mode_flags_matter]
         if groups:
             return self._modules(recording, groups[0])
         if structure.live_dropout:

@@ -67,7 +67,7 @@ class ConstantInit(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"all units of {names} start with equal weights ({value})",
+            title=f"all units of layer {names} start with equal weights ({value})",
             rule=Rule.KNOB,
             location=recording.location(equal[0].site),
             evidence=(
@@ -75,7 +75,11 @@ class ConstantInit(Check):
             ),
             treatments=(
                 Treatment(
-                    (Intervention("reinitialise", "PyTorch's own weights", {"layers": [layer.name for layer in equal]}),)
+                    (
+                        Intervention(
+                            "reinitialise", "PyTorch's own weights", {"layers": [layer.name for layer in equal]}
+                        ),
+                    )
                 ),
             ),
             explains=(

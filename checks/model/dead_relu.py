@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
@@ -11,6 +13,8 @@ DEAD = 0.9
 """Share of units that are 0 for a whole batch (half of all values being 0 behind a ReLU is normal)."""
 LEAST_UNITS = 4
 LEAST_SAMPLES = 8
+HIGH = 0.5
+"""Share of the constant predictor's loss above which dead units count as harm."""
 
 
 class DeadRelu(Check):
@@ -60,11 +64,13 @@ class DeadRelu(Check):
         samples = max((b.samples for b in signals.targets.batches), default=0)
         if samples < LEAST_SAMPLES:
             return None
+        if any(layer.equal_rows and layer.trainable for layer in signals.layers[:-1]):
+            return None  # constant-init says more
         at_start = max(places, key=lambda a: a.dead[0])
         if at_start.dead[0] > DEAD:
             return self._at_start(recording, at_start)
         later = max(places, key=lambda a: a.dead[-1])
-        return self._later(recording, later) if later.dead[-1] > DEAD else None
+        return self._later(recording, later) if later.dead[-1] > DEAD and _hurts(recording) else None
 
     def _evidence(self, place: Activation, index: int) -> Evidence:
         share = place.dead[index]
@@ -79,7 +85,7 @@ class DeadRelu(Check):
             severity=Severity.ERROR,
             title=f"{place.dead[0]:.0%} of the units behind a ReLU are 0 for every sample from the start",
             rule=Rule.KNOB,
-            location=recording.location(layers[0].site if layers else place.site),
+            location=recording.location(layers[0].bias_site if layers else place.site),
             evidence=(self._evidence(place, 0),),
             treatments=(Treatment((Intervention("reinitialise", "He initialisation", {"activation": "relu"}),)),),
             explains=("lr-too-low", "lr-too-high", "no-learning", "plateau", "vanishing-gradient", "undertrained"),
@@ -96,3 +102,12 @@ class DeadRelu(Check):
             evidence=(self._evidence(place, -1),),
             advice="lower the learning rate, clip gradients, or use LeakyReLU",
         )
+
+
+def _hurts(recording: Recording) -> bool:
+    """The run ends far from what it could learn."""
+    task, loss = recording.facts.task, recording.column("task_loss")
+    known = loss[np.isfinite(loss)]
+    if task is None or not task.trivial_loss or not len(known):
+        return False
+    return not float(known[-1]) < HIGH * task.trivial_loss

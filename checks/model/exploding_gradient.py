@@ -81,7 +81,9 @@ class ExplodingGradient(Check):
             rule=Rule.KNOB,
             location=recording.location(backward[0] if backward else -1),
             evidence=(
-                Evidence("max_grad_norm", shown, f"< {PEAK:g} x median", f"gradient norm up to {peak:.3g} (step {step})"),
+                Evidence(
+                    "max_grad_norm", shown, f"< {PEAK:g} x median", f"gradient norm up to {peak:.3g} (step {step})"
+                ),
             ),
             treatments=(
                 Treatment((Intervention("clip-gradients", f"gradients clipped to norm {LIMIT:g}", {"limit": LIMIT}),)),

@@ -123,9 +123,7 @@ class FinalActivationRange(Check):
         seen = Evidence("logits", reach, "any number", f"the logits that reach {loss.name} come out of a {name}")
         return self._suspicion(recording, maker, title, seen, Rule.SMELL)
 
-    def _suspicion(
-        self, recording: Recording, maker: Operation, title: str, seen: Evidence, rule: Rule
-    ) -> Suspicion:
+    def _suspicion(self, recording: Recording, maker: Operation, title: str, seen: Evidence, rule: Rule) -> Suspicion:
         name = maker.name.rstrip("_")
         call = recording.site(maker.site)
         built = recording.facts.module_sites.get(maker.module or "", -1)

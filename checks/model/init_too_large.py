@@ -100,5 +100,5 @@ class InitTooLarge(Check):
                 "slow-learning",
                 "vanishing-gradient",
             ),
-            advice="leave PyTorch's own initialisation, or use nn.init.kaiming_normal_ (scaled by the number of inputs)",
+            advice="leave PyTorch's own initialisation, or use nn.init.kaiming_normal_ (scaled by the fan-in)",
         )

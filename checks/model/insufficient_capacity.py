@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sgd_doctor import stats
@@ -60,7 +62,7 @@ class InsufficientCapacity(Check):
             return None
         narrow = [
             a
-            for a, b in zip(layers, layers[1:], strict=False)
+            for a, b in itertools.pairwise(layers)
             if a.shape[0] <= NARROW and a.shape[1] >= WIDE and b.shape[1] == a.shape[0]
         ]
         known = recording.column("task_loss")
@@ -71,12 +73,15 @@ class InsufficientCapacity(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ADVICE,
-            title=f"{layer.name} has {layer.shape[0]} unit{'s' * (layer.shape[0] > 1)} for {task.classes} classes",
+            title=f"layer {layer.name} is only {layer.shape[0]} wide, for {task.classes} classes",
             rule=Rule.NOTE,
             location=recording.location(layer.site),
             evidence=(
                 Evidence(
-                    "width", layer.shape[0], f"> {NARROW}", f"{layer.name} maps {layer.shape[1]} to {layer.shape[0]} numbers"
+                    "width",
+                    layer.shape[0],
+                    f"> {NARROW}",
+                    f"{layer.name} maps {layer.shape[1]} to {layer.shape[0]} numbers",
                 ),
             ),
             advice=f"make {layer.name} wider, for example {max(32, 4 * task.classes)} units",

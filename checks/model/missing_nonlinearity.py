@@ -90,7 +90,14 @@ class MissingNonlinearity(Check):
                 Evidence("nonlinear_operations", 0, ">= 1", f"the forward pass is affine: {', '.join(names[:6])}"),
             ),
             treatments=(Treatment((Intervention("insert-relu", "ReLU between the layers", {"layers": names[:-1]}),)),),
-            explains=("plateau", "no-learning", "lr-too-low", "undertrained", "insufficient-capacity", "labels-misaligned"),
+            explains=(
+                "plateau",
+                "no-learning",
+                "lr-too-low",
+                "undertrained",
+                "insufficient-capacity",
+                "labels-misaligned",
+            ),
             advice="put nn.ReLU() between the layers",
         )
 

@@ -59,13 +59,10 @@ class RnnBatchFirst(Check):
                 continue
             if layer.shape[0] != batches[0].samples or layer.shape[1] < 2 or layer.shape[0] == layer.shape[1]:
                 continue
-            if len({b.samples for b in batches}) > 1 or layer.shape[1] not in (shape[0], batches[0].samples):
-                return self._suspicion(recording, layer.name, layer.kind, layer.shape, layer.built)
+            return self._suspicion(recording, layer.name, layer.kind, layer.shape, layer.built)
         return None
 
-    def _suspicion(
-        self, recording: Recording, name: str, kind: str, shape: tuple[int, ...], built: int
-    ) -> Suspicion:
+    def _suspicion(self, recording: Recording, name: str, kind: str, shape: tuple[int, ...], built: int) -> Suspicion:
         place = recording.site(built)
         args = {"function": kind, "arg": "batch_first", "value": True}
         return Suspicion(

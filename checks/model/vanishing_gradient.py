@@ -93,7 +93,7 @@ class VanishingGradient(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"gradients vanish over {what}: {first.name} gets {ratio:.2g} times the gradient of {last.name}",
+            title=f"gradients vanish over {what}: layer {first.name} gets {ratio:.2g} times that of {last.name}",
             rule=Rule.KNOB,
             location=recording.location(first.site),
             evidence=(
@@ -105,6 +105,14 @@ class VanishingGradient(Check):
                 ),
             ),
             treatments=(Treatment(tuple(changes)),),
-            explains=("lr-too-low", "lr-too-high", "no-learning", "plateau", "slow-learning", "saturation", "undertrained"),
+            explains=(
+                "lr-too-low",
+                "lr-too-high",
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "saturation",
+                "undertrained",
+            ),
             advice=f"{advice}; or put nn.BatchNorm1d/nn.LayerNorm between the layers",
         )

@@ -8,7 +8,7 @@ from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
 from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
-from sgd_doctor.interventions.inputs import StandardiseInputs
+from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
@@ -41,6 +41,8 @@ APPLIERS: dict[str, type[Applier]] = {
     "step-after-backward": StepAfterBackward,
     "standardise-inputs": StandardiseInputs,
     "standardise-operand": StandardiseOperand,
+    "standardise-batches": StandardiseBatches,
+    "match-evaluation": MatchEvaluation,
     "drop-function": DropFunction,
     "reshape-target": ReshapeTarget,
     "reseed": Reseed,

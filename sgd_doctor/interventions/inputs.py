@@ -46,3 +46,37 @@ class StandardiseInputs(Applier):
         if self.observer.first_layer is not None:
             return module is self.observer.first_layer
         return self.observer.module_names.get(id(module)) == self.args.get("module")
+
+
+class StandardiseBatches(StandardiseInputs):
+    """What reaches the first weight layer gets mean 0 and standard deviation 1, batch by batch."""
+
+    def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        o = self.observer
+        if not args or not isinstance(args[0], Tensor) or o.in_backward or not self._is_first(module):
+            return None
+        if not args[0].is_floating_point():
+            return None
+        values = args[0].double()
+        spread = values.std().clamp_min(torch.finfo(torch.float64).tiny)
+        self.applied += 1
+        return (((values - values.mean()) / spread).to(args[0].dtype), *args[1:])
+
+
+class MatchEvaluation(StandardiseInputs):
+    """Evaluation batches are given the mean and standard deviation that training batches have, by feature."""
+
+    def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        o = self.observer
+        if not args or not isinstance(args[0], Tensor) or not o.evaluating or not self._is_first(module):
+            return None
+        axis = feature_axis(type(module).__name__, args[0])
+        plain = standardise(args[0], self.args["eval_mean"], self.args["eval_std"], axis)
+        if plain is None:
+            return None
+        shape = [1] * plain.dim()
+        shape[axis] = -1
+        mean = torch.tensor(self.args["mean"], dtype=plain.dtype, device=plain.device).reshape(shape)
+        std = torch.tensor(self.args["std"], dtype=plain.dtype, device=plain.device).reshape(shape)
+        self.applied += 1
+        return (plain * std + mean, *args[1:])

@@ -24,6 +24,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
     names, tables = o.steps.tables()
     trace, trace_step, complete, made = _trace(o)
+    structure = _structure(o)  # before the sites are listed: it may add some
     root = max(o.roots.values(), key=lambda m: sum(p.numel() for p in m.parameters()), default=None)
     facts = Facts(
         ended=ended,
@@ -69,7 +70,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
         loss_operation=made,
-        structure=_structure(o),
+        structure=structure,
         signals=_signals(o),
     )
     facts = _with(facts, more)

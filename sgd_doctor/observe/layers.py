@@ -17,9 +17,7 @@ MAX_ROWS = 64
 
 
 @torch.no_grad()
-def layers_of(
-    root: nn.Module, prefix: str, site_of: Callable[[nn.Module, Tensor], int], limit: int
-) -> Iterator[Layer]:
+def layers_of(root: nn.Module, prefix: str, site_of: Callable[[nn.Module, Tensor], int], limit: int) -> Iterator[Layer]:
     """The layers with a weight matrix below ``root``, at most ``limit``."""
     for name, module in root.named_modules():
         if limit <= 0:
@@ -30,14 +28,20 @@ def layers_of(
         limit -= 1
         weight = max((p for _, p in weights), key=lambda p: p.numel())
         path = prefix + name if name else type(module).__name__
-        yield _layer(path, module, weight, any(p.requires_grad for _, p in weights), site_of(module, weight))
+        yield _layer(path, module, weight, any(p.requires_grad for _, p in weights), site_of)
 
 
 def _usable(parameter: Tensor) -> bool:
     return plain(parameter) and parameter.is_floating_point() and parameter.numel() > 1
 
 
-def _layer(name: str, module: nn.Module, weight: nn.Parameter, trainable: bool, site: int) -> Layer:
+def _layer(
+    name: str,
+    module: nn.Module,
+    weight: nn.Parameter,
+    trainable: bool,
+    site_of: Callable[[nn.Module, Tensor], int],
+) -> Layer:
     fan_in = max(1, weight[0].numel())
     if getattr(module, "transposed", False):
         fan_in = max(1, weight.numel() // weight.shape[1])
@@ -48,13 +52,14 @@ def _layer(name: str, module: nn.Module, weight: nn.Parameter, trainable: bool, 
         name=name,
         kind=type(module).__name__,
         shape=tuple(weight.shape),
-        site=site,
+        site=site_of(module, weight),
         trainable=trainable,
         std=rms if math.isfinite(rms) else 1e308,
         usual=1.0 / math.sqrt(3.0 * fan_in),
         equal_rows=len(rows) > 1 and bool((rows[1:] == rows[:1]).all()),
         zero=not bool(weight.any()),
         bias=_mean(bias) if isinstance(bias, Tensor) else None,
+        bias_site=site_of(module, bias) if isinstance(bias, Tensor) else -1,
     )
 
 

@@ -179,6 +179,7 @@ class Observer:
         self.loss_sites: dict[int, int] = {}
         self.unit = 0
         self.forwards_in_unit = 0
+        self.unit_roots: set[int] = set()
         self.traces: list[tuple[int, tuple[Operation, ...], bool, int]] = []
         self.loss_made = -1
         self.leaves: tuple[Leaf, ...] = ()
@@ -274,6 +275,7 @@ class Observer:
         self.unit += 1
         self.signals.unit_ends()
         self.forwards_in_unit = 0
+        self.unit_roots.clear()
         self.pair, self.pair_is_loss = None, False
         self.set_tracer()
 
@@ -386,6 +388,7 @@ class Observer:
             self.held_out.commit()
             self.counts.forwards += 1
             self.forwards_in_unit += 1
+            self.unit_roots.add(id(module))
             if self.forwards_in_unit > 64:
                 self.boundary()
         self.set_tracer()
@@ -433,15 +436,20 @@ class Observer:
         if not module._modules and torch.is_grad_enabled() and not self.evaluating and len(self.held) < MAX_HELD:
             self.held.append((module, output))
         if not self.stack and id(module) in self.roots:
-            self.root_ends(output)
+            self.root_ends(module, output)
 
     @guarded
-    def root_ends(self, output: Any) -> None:
+    def root_ends(self, module: nn.Module, output: Any) -> None:
         outputs = list(tensors_in(output))
         self.last_output = next((t for t in outputs if t.is_floating_point()), None)
         self.tracer.in_forward = False
         self.tracer.model_returned(iter(outputs))
         self.want_first = self.want_next = self.want_modes = False
+        if self.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):
+            # A teacher or a target network amid a training step: what follows is training again.
+            self.held_out.discard()
+            self.evaluating = False
+            self.set_tracer()
         self.tick()
 
     # -- backward

@@ -332,7 +332,9 @@ def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dic
         frame = trace.tb_frame
         if sites.is_user(frame.f_code) or site < 0:
             site = sites.place(frame.f_code.co_filename, trace.tb_lineno, frame.f_code.co_name)
-            names = _describe(dict(frame.f_locals))
+            names = {}
+            with contextlib.suppress(Exception):  # what the user's values do when they are looked at is not known
+                names = _describe(dict(frame.f_locals))
         trace = trace.tb_next
     return site, names
 
@@ -342,7 +344,7 @@ def _describe(values: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         shape = getattr(value, "shape", None)
-        if shape is None or not hasattr(value, "dtype") or len(found) >= 12:
+        if not isinstance(shape, tuple) or not hasattr(value, "dtype") or len(found) >= 12:
             continue
         text = f"{type(value).__name__}{tuple(shape)} {value.dtype}"
         with contextlib.suppress(Exception), warnings.catch_warnings():

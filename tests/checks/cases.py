@@ -54,7 +54,7 @@ def fault(folder: Path, script: str, check: str, steps: int = STEPS, severity: S
     """The first problem of the script, which has to be ``check`` at the marked line."""
     report = diagnosed(folder, script, steps)
     said = [(f.check, f.title) for f in report.findings]
-    assert not [n for n in report.notes if "failed" in n], report.notes
+    assert not [n for n in report.notes if f"check {check}" in n], report.notes
     assert report.problems, said
     first = report.problems[0]
     assert first.check == check, said
@@ -69,7 +69,7 @@ def fault(folder: Path, script: str, check: str, steps: int = STEPS, severity: S
 def silent(folder: Path, script: str, check: str, steps: int = 40) -> None:
     """Nothing is said by ``check``, not even advice."""
     report = diagnosed(folder, script, steps, (check,))
-    assert not [n for n in report.notes if "failed" in n], report.notes
+    assert not [n for n in report.notes if f"check {check}" in n], report.notes
     assert not report.findings, [(f.check, f.severity, f.title) for f in report.findings]
 
 
