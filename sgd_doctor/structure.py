@@ -114,6 +114,8 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True):
     head: str = ""
     """The last layer with a weight matrix that a training pass called."""
     head_trainable: bool | None = None
+    head_share: float | None = None
+    """Trainable share of the model that owns the head."""
     freeze_site: int = -1
     """The first line that sets ``requires_grad`` to False, where something is frozen."""
     leaf_parameters: int = 0
@@ -121,9 +123,9 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True):
     eval_forward_site: int = -1
     """Where the model was called in evaluation mode before a backward."""
     eval_passes: int = 0
-    """Backward calls after a forward pass of the whole model in evaluation mode, of the first looked at."""
+    """Optimizer steps whose last backward followed a forward pass of the whole model in evaluation mode."""
     passes: int = 0
-    """Backward calls that were looked at for ``eval_passes``."""
+    """Optimizer steps that were looked at for ``eval_passes``."""
     repeated_inputs: float = 0.0
     """Mean number of evaluation passes in training mode that the same input went through in a row."""
     class_weights: tuple[float, ...] = ()

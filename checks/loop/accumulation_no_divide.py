@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
@@ -59,7 +60,8 @@ class AccumulationNoDivide(Check):
         backwards = recording.column("backwards")
         if not len(backwards) or not recording.facts.optimizers:
             raise NotChecked("no optimizer made a step")
-        count = int(np.median(backwards))
+        middle = stats.finite_median(backwards)
+        count = int(middle) if LEAST <= middle < np.inf else 0
         sites = recording.event_sites("backward")
         used = [o for o in recording.facts.optimizers if o.steps]
         if count < LEAST or len(sites) != 1 or len(used) != 1 or len(recording.event_sites("step")) != 1:

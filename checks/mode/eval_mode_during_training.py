@@ -7,7 +7,7 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Su
 from sgd_doctor.recording import Recording
 
 SHARE = 0.2
-"""Share of the backward calls in evaluation mode from which it is no accident."""
+"""Share of the steps in evaluation mode from which it is no accident."""
 
 
 class EvalModeDuringTraining(Check):
@@ -21,8 +21,8 @@ class EvalModeDuringTraining(Check):
     that it is there to hold. Dropout is off.
 
     ## How it is proven
-    Forward passes of the whole model in evaluation mode are followed by backward, and the model has BatchNorm
-    or dropout layers. The same loop is rerun in training mode; where that is no better, it is advice.
+    Forward passes of the whole model in evaluation mode are followed by backward and step, and the model has
+    BatchNorm or dropout layers. The same loop is rerun in training mode; where that is no better, it is advice.
 
     ## How to fix it
     Call `model.train()` before each epoch of training, and `model.eval()` before each evaluation.
@@ -53,10 +53,10 @@ class EvalModeDuringTraining(Check):
     summary = "the model is trained in evaluation mode, although it has BatchNorm or dropout"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
-        """Backward after forward passes of the whole model in evaluation mode."""
+        """Steps with gradients of the whole model in evaluation mode."""
         structure = recording.facts.structure
         if structure is None or not structure.passes:
-            raise NotChecked("backward was never called")
+            raise NotChecked("no optimizer stepped")
         share = structure.eval_passes / structure.passes
         kinds = sorted({m.kind for m in structure.mode_layers if m.evaluating})
         if not share >= SHARE or not kinds:
@@ -67,7 +67,7 @@ class EvalModeDuringTraining(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
-            title=f"the model is trained in evaluation mode ({share:.0%} of the passes): "
+            title=f"the model is trained in evaluation mode ({share:.0%} of the steps): "
             f"{', '.join(kinds)} {'does' if len(kinds) == 1 else 'do'} not work as in training",
             rule=Rule.FACT,
             location=recording.location(structure.eval_forward_site),
@@ -76,8 +76,8 @@ class EvalModeDuringTraining(Check):
                     "passes_in_evaluation_mode",
                     structure.eval_passes,
                     "0",
-                    f"{structure.eval_passes} of {structure.passes} backward calls followed a forward pass with "
-                    "model.training False",
+                    f"{structure.eval_passes} of {structure.passes} optimizer steps used gradients of a forward pass "
+                    "with model.training False",
                 ),
             ),
             treatments=(Treatment((Intervention("train-mode", "model.train() while training", args),)),),

@@ -12,6 +12,8 @@ PEAK = 100.0
 """Largest over median gradient norm of the run."""
 HUGE = 1e4
 """Gradient norm at the very first step that no usual loss has."""
+LARGE = 50.0
+"""First gradient norm of a recurrent model that then broke."""
 LIMIT = 1.0
 
 
@@ -67,7 +69,8 @@ class ExplodingGradient(Check):
         middle = float(np.median(finite[: max(5, len(finite) // 2)])) if len(finite) else np.inf
         first = float(finite[0]) if len(finite) else np.inf
         grew = len(finite) > 10 and peak > PEAK * middle
-        if not grew and not (first > HUGE) and not (broken and (not len(finite) or peak > PEAK * first)):
+        recurrent = bool(recording.facts.signals.recurrent)
+        if not grew and not (first > HUGE) and not (broken and recurrent and not first < LARGE):
             return None
         if recording.facts.nonfinite is not None and recording.facts.nonfinite.where in ("input", "target"):
             return None

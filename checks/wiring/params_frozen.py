@@ -66,7 +66,7 @@ class ParamsFrozen(Check):
         if not frozen or structure.head_trainable is not False:
             return None
         live = [p for p in inside if p.trainable]
-        share = sum(p.size for p in live) / max(1, sum(p.size for p in inside))
+        share = structure.head_share if structure.head_share is not None else 1.0
         adapters = any(len(p.shape) > 1 for p in live)
         pretrained = bool(structure.loads) or any(p.changed for p in frozen)
         if not share < SHARE or (adapters and pretrained) or learns(recording):

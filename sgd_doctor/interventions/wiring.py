@@ -84,6 +84,8 @@ class Unfreeze(_Adopts):
         if id(module) not in self.observer.roots or id(module) in self._done:
             return None
         self._done.add(id(module))
+        if not any(p.requires_grad for p in module.parameters()):
+            return None  # a teacher, or a network that only judges
         frozen = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
         for parameter in frozen:
             parameter.requires_grad_(True)

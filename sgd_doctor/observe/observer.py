@@ -558,6 +558,7 @@ class Observer:
             applier.before_step(optimizer)
         begun = time.perf_counter()
         self.steps.before_step(optimizer, state)
+        self.structure.step_made()
         if state.before is not None:
             self.structure.stepped(self.steps._held)
         if self.nonfinite is None:

@@ -76,9 +76,11 @@ class StructureRecorder:
         self.mode_calls: dict[int, tuple[bool, int | None]] = {}
         self.root_calls: dict[int, tuple[bool, int]] = {}
         self.passes = self.eval_passes = 0
+        self.last_eval = False
         self.eval_site = -1
         self.head = ""
         self.head_trainable: bool | None = None
+        self.head_share: float | None = None
         self.leaf_parameters = 0
         self._last_input: tuple[weakref.ref[Tensor], int] | None = None
         self.inputs = self.input_calls = 0
@@ -97,6 +99,7 @@ class StructureRecorder:
         self.building.clear()
         self.pass_number += 1
         if grad:
+            self._last_input = None
             self.root_calls[id(module)] = (module.training, site)
 
     def meet_evaluation(self, args: tuple[Any, ...]) -> None:
@@ -145,11 +148,11 @@ class StructureRecorder:
     # -- backward
 
     def before_backward(self, unit: int, held: Sequence[tuple[nn.Module, Any]]) -> None:
-        self.passes += 1
+        self.last_eval = False
         modes = [self.roots[i] for i, (training, _) in self.root_calls.items() if not training and i in self.roots]
         for root in modes:
             if any(p.requires_grad for p in root.parameters()) and any(id(m) in self.modes for m in root.modules()):
-                self.eval_passes += 1
+                self.last_eval = True
                 self.eval_site = self.root_calls[id(root)][1]
                 break
         self.root_calls.clear()
@@ -168,11 +171,17 @@ class StructureRecorder:
             self._find_head(held)
 
     def _find_head(self, held: Sequence[tuple[nn.Module, Any]]) -> None:
+        """The last weight layer of a model that learns (not of a teacher or a network that only judges)."""
+        learning = [r for r in self.roots.values() if any(p.requires_grad for p in r.parameters())]
+        owner = {id(m): r for r in learning for m in r.modules()}
         for module, _ in reversed(held):
             own = [p for p in module._parameters.values() if p is not None]
-            if any(p.dim() >= 2 for p in own):
+            root = owner.get(id(module))
+            if root is not None and any(p.dim() >= 2 for p in own):
                 self.head = self.module_names.get(id(module), type(module).__name__)
                 self.head_trainable = any(p.requires_grad for p in own)
+                sizes = [(p.numel(), p.requires_grad) for p in root.parameters()]
+                self.head_share = sum(n for n, live in sizes if live) / max(1, sum(n for n, _ in sizes))
                 return
 
     def after_backward(self, unit: int) -> None:
@@ -183,6 +192,11 @@ class StructureRecorder:
             parameter = reference()
             if parameter is not None and parameter.grad is not None:
                 self.graded.add(number)
+
+    def step_made(self) -> None:
+        """An optimizer step begins."""
+        self.passes += 1
+        self.eval_passes += self.last_eval
 
     def stepped(self, held: Iterable[Tensor]) -> None:
         """Parameters that had a gradient when their optimizer stepped."""
@@ -272,6 +286,7 @@ class StructureRecorder:
             head=self.head,
             freeze_site=freezing_line(self.sites) if any(not s.trainable for s in states) else -1,
             head_trainable=self.head_trainable,
+            head_share=self.head_share,
             leaf_parameters=self.leaf_parameters,
             eval_forward_site=self.eval_site,
             eval_passes=self.eval_passes,

@@ -271,7 +271,7 @@ class Tracer(TorchFunctionMode):
             derived=derived,
             parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
             origin=self.made.get(tensor, -1),
-            lost=self.lost.get(tensor, -1),
+            lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base

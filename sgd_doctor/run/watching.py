@@ -327,7 +327,8 @@ def _text_of(error: BaseException) -> str:
 
 
 def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dict[str, str]]:
-    site, names = -1, {}
+    site = -1
+    names: dict[str, str] = {}
     while trace is not None:
         frame = trace.tb_frame
         if sites.is_user(frame.f_code) or site < 0:

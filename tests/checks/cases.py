@@ -8,8 +8,8 @@ from sgd_doctor.findings import Finding, Severity
 from sgd_doctor.options import Options
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import Talk, diagnose_target
 from tests.helpers import write
+from tests.warm import diagnose
 
 NEAR = 2
 """Lines by which a finding may miss the marked one."""
@@ -47,7 +47,7 @@ for step in range(120):
 def diagnosed(folder: Path, script: str, steps: int = STEPS, only: tuple[str, ...] = ()) -> Report:
     """The report on a script; ``only`` names the checks to ask."""
     path = write(folder / "train.py", script)
-    return diagnose_target(Target("script", str(path), ()), Options(steps=steps, select=only), Talk()).report
+    return diagnose(Target("script", str(path), ()), Options(steps=steps, select=only)).report
 
 
 def fault(folder: Path, script: str, check: str, steps: int = STEPS, severity: Severity | None = None) -> Finding:

@@ -48,6 +48,11 @@ def test_missing_dropout_is_advice(tmp_path: Path) -> None:
 HEALTHY = {
     "repaired": (BATCH_NORM, VALIDATE, "model.train()"),
     "frozen BatchNorm (H13)": (BATCH_NORM, "model.train()", "model.train(); model[0].eval()"),
+    "attack in evaluation mode": (
+        BATCH_NORM,
+        "",
+        "model.eval(); F.cross_entropy(model(X[:9]), two[:9]).backward(); model.train()",
+    ),
     "nothing that has a mode": ("nn.Identity()", "model.eval()", "pass"),
     "validation without no_grad": (
         BATCH_NORM,

@@ -23,7 +23,8 @@ for step in range(120):
 """
 BROKEN = {
     "argmax": "p = model(X[i]).argmax(1).float()  # here\n    loss = F.mse_loss(p.requires_grad_(), two[i].float())",
-    "threshold": "p = (model(X[i])[:, 0] > 0).float()  # here\n    loss = F.mse_loss(p.requires_grad_(), two[i].float())",
+    "threshold": "p = (model(X[i])[:, 0] > 0).float()  # here\n"
+    "    loss = F.mse_loss(p.requires_grad_(), two[i].float())",
     "cast": "p = model(X[i])[:, 0].long().float()  # here\n    loss = F.mse_loss(p.requires_grad_(), two[i].float())",
     "round": "p = model(X[i])[:, 0].sigmoid().round()  # here\n    loss = F.mse_loss(p, two[i].float())",
     "sign": "p = model(X[i])[:, 0].sign()  # here\n    loss = F.mse_loss(p, 2.0 * two[i] - 1)",

@@ -55,6 +55,13 @@ HEALTHY = {
     "repaired": DATA + MODEL + TRAIN,
     "frozen backbone (H10)": DATA + MODEL + "\nfor p in model[:6].parameters():\n    p.requires_grad = False\n" + TRAIN,
     "adapters in a trained model": DATA + LOW_RANK + TRAIN.replace("two[i]", "hard[i]"),
+    "frozen network that judges": DATA
+    + """
+judge = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 8)).requires_grad_(False)
+model = nn.Linear(10, 10)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+"""
+    + LOOP.format(loss="F.mse_loss(judge(model(X[i])), judge(X[i]))"),
     "frozen normalisation (H13)": DATA + MODEL + "\nfor k in (1, 4):\n    model[k].requires_grad_(False)\n" + TRAIN,
 }
 

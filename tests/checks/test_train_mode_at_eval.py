@@ -45,6 +45,12 @@ def test_missing_eval_is_named(tmp_path: Path) -> None:
     assert found.proof.metric == "held_out_loss"
 
 
+def test_missing_eval_on_the_same_tensor_each_epoch_is_named(tmp_path: Path) -> None:
+    score = "score = F.cross_entropy(model(held), two[300:])  # here"
+    script = "held = X[300:]\n" + SCRIPT.format(drop=MODULE, mode="pass", score=score)
+    fault(tmp_path, DATA + script, NAME, steps=120)
+
+
 def test_functional_dropout_that_is_always_on_is_named(tmp_path: Path) -> None:
     script = SCRIPT.format(drop="F.dropout(self.a(x).relu(), 0.8)", mode="model.eval()", score=SCORE)
     script = script.replace("0.8))", "0.8))  # here")

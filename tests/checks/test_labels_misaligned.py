@@ -1,0 +1,40 @@
+"""labels-misaligned: shuffled labels are named, a task that can be learned is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sgd_doctor.findings import Confidence
+from tests.checks.cases import DATA, LOOP, fault, silent
+
+NAME = "labels-misaligned"
+
+MODEL = """
+{data}
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+"""
+LOSS = LOOP.format(loss="F.cross_entropy(model(X[i]), three[i]){mark}")
+
+
+def test_labels_of_other_samples_are_named(tmp_path: Path) -> None:
+    script = MODEL.format(data="three = torch.randint(0, 3, (4000,))\nX = torch.randn(4000, 10)") + LOSS.format(
+        mark="  # here"
+    )
+    found = fault(tmp_path, DATA + script, NAME, steps=110)
+    assert found.confidence is Confidence.LIKELY
+
+
+HEALTHY = {
+    "repaired": MODEL.format(data="") + LOSS.format(mark=""),
+    "a rate that is far too small": MODEL.format(data="").replace("lr=0.1", "lr=1e-6") + LOSS.format(mark=""),
+    "real values": MODEL.format(data="").replace("32, 3)", "32, 1)")
+    + LOOP.format(loss="F.mse_loss(model(X[i]), X[i, :1])"),
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
+    silent(tmp_path, DATA + HEALTHY[kind], NAME, steps=110)
