@@ -16,11 +16,14 @@ import jsonschema
 import pytest
 
 from sgd_doctor.loader import load_checks
+from sgd_doctor.options import Options
 from sgd_doctor.report import json_schema
+from sgd_doctor.run.launch import Target
 from tests.helpers import ROOT, same_tree, tree
+from tests.warm import diagnose
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from accuracy import SAMPLES, diagnose, entries
+from accuracy import SAMPLES, entries, judge
 
 sys.path.remove(str(ROOT / "benchmarks"))
 
@@ -55,10 +58,11 @@ def chosen() -> list[dict[str, Any]]:
     [pytest.param(e, id=e["path"], marks=() if e["path"] in FIRST else pytest.mark.long) for e in chosen()],
 )
 def test_script_gets_what_it_must(entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(SAMPLES)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    path = SAMPLES / entry["path"]
+    monkeypatch.chdir(path.parent)
     before = tree(SAMPLES)
-    row = diagnose(entry)
+    report = diagnose(Target("script", path.name, tuple(entry.get("argv", ()))), Options()).report
+    row = judge(entry, report, 0.0)
     said = [f"{f.check} ({f.confidence.value}): {f.title}" for f in row.report.problems]
     said += [f"{r.check}: {r.reason}" for r in row.report.ruled_out]
     assert row.right, said

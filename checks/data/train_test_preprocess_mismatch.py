@@ -94,7 +94,7 @@ class TrainTestPreprocessMismatch(Check):
                     "differing_features",
                     round(share, 3),
                     f"< {SHARE}",
-                    f"{share:.0%} of the features differ by {BEYOND:g} standard deviations or in spread {BEYOND:g} times",
+                    f"{share:.0%} of the features differ by {BEYOND:g} deviations or {BEYOND:g} times in spread",
                 ),
             ),
             treatments=(Treatment((matched,)),),

@@ -9,7 +9,7 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Confidence, Evidence, Rule, Severity, Suspicion
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import Array, Recording
 
 GROWTH = 3.0
 """Mean loss of the last quarter over that of the first steps; spikes that recover do not count."""
@@ -41,7 +41,8 @@ class Divergence(Check):
         loss = F.log_softmax(logits, dim=1).mean()
 
     ## Known limits
-    A loss without a lower bound (WGAN, ELBO with densities) may grow in size on purpose.
+    A loss without a lower bound (WGAN, ELBO with densities) may grow in size on purpose. A run that was not finite
+    for some steps and is again (a gradient scaler skips such steps) is left in peace.
 
     ## References
     - <https://docs.pytorch.org/docs/stable/autograd.html#anomaly-detection>
@@ -59,7 +60,7 @@ class Divergence(Check):
             raise NotChecked("no loss was recorded")
         bad = np.flatnonzero(~np.isfinite(loss))
         first = recording.facts.nonfinite
-        if first is not None or len(bad):
+        if (first is not None or len(bad)) and not _recovered(loss):
             return self._nonfinite(recording, int(bad[0]) if len(bad) else first.step if first else 0)
         start, end = stats.finite_median(loss[:5]), stats.finite_mean(stats.tail(loss))
         if len(loss) < 10 or not (start > 0 and end > GROWTH * start):
@@ -106,3 +107,9 @@ class Divergence(Check):
             advice="find the operation that made the first such value; its module and step are named above",
             confidence=Confidence.CONFIRMED,
         )
+
+
+def _recovered(loss: Array) -> bool:
+    """The last steps are all finite again: a gradient scaler, or the script, left the bad step out."""
+    last = stats.tail(loss)
+    return len(last) < len(loss) and bool(np.isfinite(last).all())

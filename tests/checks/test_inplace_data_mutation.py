@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, LOOP, fault, silent
+from tests.checks.cases import DATA, fault, silent
 
 NAME = "inplace-data-mutation"
 

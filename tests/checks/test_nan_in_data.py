@@ -46,8 +46,8 @@ HEALTHY = {
     optimizer = torch.optim.SGD([*attention.parameters(), *model.parameters()], lr=0.1)
     mask = torch.triu(torch.full((4, 4), float("-inf")), 1)
     """.replace("\n    ", "\n")
-    + LOOP.format(
-        loss="F.cross_entropy(model(attention(*[X[i].reshape(8, 4, 10)] * 3, attn_mask=mask)[0]).flatten(0, 1), three[i])"
+    + LOOP.format(loss="F.cross_entropy(model(attention(h, h, h, attn_mask=mask)[0]).flatten(0, 1), three[i])").replace(
+        "    loss =", "    h = X[i].reshape(8, 4, 10)\n    loss ="
     ),
 }
 

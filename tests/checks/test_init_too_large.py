@@ -1,0 +1,35 @@
+"""init-too-large: weights of size 3 are named where they hurt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.cases import DATA, LOOP, fault, silent
+
+NAME = "init-too-large"
+
+MODEL = """
+model = nn.Sequential(nn.Linear(10, 32), nn.{act}(), nn.Linear(32, 32), nn.{act}(), nn.Linear(32, 3))
+{init}
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+"""
+LOSS = LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])")
+
+
+def test_huge_weights_are_named(tmp_path: Path) -> None:
+    init = "for p in model.parameters(): nn.init.normal_(p, 0, 3)  # here"
+    fault(tmp_path, DATA + MODEL.format(act="ReLU", init=init) + LOSS, NAME)
+
+
+HEALTHY = {
+    "repaired": MODEL.format(act="ReLU", init="") + LOSS,
+    "He": MODEL.format(act="ReLU", init="for m in model[::2]: nn.init.kaiming_normal_(m.weight)") + LOSS,
+    "orthogonal": MODEL.format(act="Tanh", init="for m in model[::2]: nn.init.orthogonal_(m.weight)") + LOSS,
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
+    silent(tmp_path, DATA + HEALTHY[kind], NAME)
