@@ -34,6 +34,7 @@ def short_temporary_folder(
     """A temporary folder for each test, with a name short enough for sockets; no scratch stays in it."""
     tmp_path_factory.getbasetemp()  # pytest's own is chosen once, and outlives this one
     folder = Path(tempfile.mkdtemp(prefix="sd-", dir="/tmp" if os.path.isdir("/tmp") else None))
+    folder.chmod(0o755)  # some tests work in it as an ordinary user
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
     try:

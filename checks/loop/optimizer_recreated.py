@@ -57,7 +57,8 @@ class OptimizerRecreated(Check):
         if not recording.facts.optimizers or not recording.steps:
             raise NotChecked("no optimizer made a step")
         repeated = [b for b in recording.facts.signals.optimizers_built if b.same + 1 >= OFTEN]
-        if not repeated or not self._has_state(recording):
+        repeated = [b for b in repeated if self._has_state(recording, b.site)]
+        if not repeated:
             return None
         built = max(repeated, key=lambda b: b.same)
         gaps = np.diff(built.steps)
@@ -65,10 +66,10 @@ class OptimizerRecreated(Check):
             return None
         return self._suspicion(recording, built, float(np.median(gaps)))
 
-    def _has_state(self, recording: Recording) -> bool:
+    def _has_state(self, recording: Recording, site: int) -> bool:
         """Plain SGD keeps nothing between its steps."""
-        groups = [g for o in recording.facts.optimizers if o.kind == "SGD" for g in o.groups]
-        return any(g.get("momentum") for g in groups) or any(o.kind != "SGD" for o in recording.facts.optimizers)
+        built = [o for o in recording.facts.optimizers if o.site == site]
+        return any(o.kind != "SGD" or any(g.get("momentum") for g in o.groups) for o in built)
 
     def _suspicion(self, recording: Recording, built: Built, gap: float) -> Suspicion:
         return Suspicion(

@@ -12,15 +12,15 @@ NAME = "class-imbalance"
 
 MODEL = """
 X = torch.randn(3000, 10)
-rare = (X[:, 0] + X[:, 1] + torch.randn(3000) > {limit}).long()
+rare = (X[:, 0] + X[:, 1] + 2 * torch.randn(3000) > {limit}).long()
 model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, {outputs}))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
 """
 BINARY = "F.binary_cross_entropy_with_logits(model(X[i])[:, 0], rare[i].float()){mark}"
 
 
 def test_answer_of_the_majority_is_named(tmp_path: Path) -> None:
-    script = MODEL.format(limit=3.2, outputs=1) + LOOP.format(loss=BINARY.format(mark="  # here"))
+    script = MODEL.format(limit=4.3, outputs=1) + LOOP.format(loss=BINARY.format(mark="  # here"))
     found = fault(tmp_path, DATA + script, NAME)
     assert found.proof is not None
     assert found.proof.metric == "balanced_error"
@@ -29,12 +29,12 @@ def test_answer_of_the_majority_is_named(tmp_path: Path) -> None:
 
 def test_answer_of_the_majority_among_classes_is_named(tmp_path: Path) -> None:
     loss = "F.cross_entropy(model(X[i]), rare[i])  # here"
-    fault(tmp_path, DATA + MODEL.format(limit=3.2, outputs=2) + LOOP.format(loss=loss), NAME)
+    fault(tmp_path, DATA + MODEL.format(limit=4.3, outputs=2) + LOOP.format(loss=loss), NAME)
 
 
 HEALTHY = {
     "balanced": MODEL.format(limit=0.0, outputs=1) + LOOP.format(loss=BINARY.format(mark="")),
-    "nothing to be found": MODEL.format(limit=3.2, outputs=1).replace("X[:, 0] + X[:, 1]", "1.41 * torch.randn(3000)")
+    "nothing to be found": MODEL.format(limit=4.3, outputs=1).replace("X[:, 0] + X[:, 1]", "1.41 * torch.randn(3000)")
     + LOOP.format(loss=BINARY.format(mark="")),
 }
 
