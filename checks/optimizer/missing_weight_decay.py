@@ -9,7 +9,7 @@ from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import HeldOut, Recording
 
-LEAST_STEPS = 200
+LEAST_STEPS = 300
 """Before about 300-500 steps nothing can be said about weight decay (weight-decay bench)."""
 LEAST_GAP = 0.13
 """Held-out minus training loss, in units of the trivial loss (bench at 500 steps: P 1.0, R .89)."""
