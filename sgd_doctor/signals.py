@@ -94,6 +94,7 @@ class Clipping(msgspec.Struct, frozen=True):
     function: str
     site: int
     limit: float
+    """0: not known."""
     calls: int
     norms: tuple[float, ...]
     """Norms before clipping, of the first calls."""
@@ -151,7 +152,6 @@ class Culprit(msgspec.Struct, frozen=True):
     reason: str
     """What about its (finite) inputs made it so."""
     in_gradient: bool = False
-    user_code: bool = True
 
 
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +171,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     culprit: Culprit | None = None
     graph_sizes: tuple[tuple[int, int], ...] = ()
     """Backward call, and number of nodes of the graph that it walked."""
+    shared_states: tuple[tuple[int, int, int], ...] = ()
+    """Line and step at which a ``state_dict`` was taken, and step at which it was loaded into its own tensors."""
     leaking_feature: int | None = None
     """A single feature that is the label itself."""
     nonfinite_share: float = 0.0

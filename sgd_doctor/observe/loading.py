@@ -19,6 +19,8 @@ def watch_loading(o: Observer, patches: Patches) -> None:
     def load(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(self: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
             recorder = o.structure
+            if not recorder.loading and not o.finished and o.here():
+                o.state_loaded(self, state_dict)
             recorder.loading += 1
             try:
                 result = original(self, state_dict, *args, **kwargs)
@@ -31,7 +33,17 @@ def watch_loading(o: Observer, patches: Patches) -> None:
 
         return wrapper
 
+    def take(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = original(self, *args, **kwargs)
+            if not args and kwargs.get("destination") is None and o.anchored and not o.finished and o.here():
+                o.signals.state_taken(result, o.sites.here())
+            return result
+
+        return wrapper
+
     patches.replace(nn.Module, "load_state_dict", load)
+    patches.replace(nn.Module, "state_dict", take)
 
 
 def _note(o: Observer, module: nn.Module, state: Any, strict: bool, result: Any) -> None:

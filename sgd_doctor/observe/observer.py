@@ -533,6 +533,10 @@ class Observer:
     # -- optimizer
 
     @guarded
+    def state_loaded(self, module: nn.Module, state: Any) -> None:
+        self.signals.state_loaded(module, state)
+
+    @guarded
     def drawn(self, iterator: Any) -> None:
         """A loader's iterator gave a batch."""
         sampler = iterator._index_sampler

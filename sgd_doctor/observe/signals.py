@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,11 @@ from torch.optim import Optimizer
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.layers import layers_of
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
+from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import plain, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
-    Batch,
     Built,
     Clipping,
     Culprit,
@@ -28,7 +29,6 @@ from sgd_doctor.signals import (
     Loader,
     Recurrent,
     Signals,
-    Targets,
 )
 
 if TYPE_CHECKING:
@@ -38,13 +38,11 @@ if TYPE_CHECKING:
 NEAR_BOUND = 0.01
 MAX_PLACES = 128
 MAX_BATCHES = 64
-MAX_DISTINCT = 17
 MAX_NORMS = 64
 MAX_BUILT = 64
 EVAL_BATCHES = 8
 MAX_EVAL_SITES = 8
 MAX_GRAPH = 20_000
-LEAK_SAMPLES = 16
 
 
 @dataclass
@@ -91,19 +89,15 @@ class SignalRecorder:
         self.layers: list[Layer] = []
         self.places: dict[tuple[str, int, str | None], _Place] = {}
         self.target: Tensor | None = None
+        self.targets = TargetRecorder()
         self.first_input: Tensor | None = None
-        self.shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-        self.low, self.high = math.inf, -math.inf
-        self.mean_sum = self.square_sum = 0.0
-        self.values = 0
-        self.integer = True
-        self.distinct: set[float] = set()
-        self.batches: list[Batch] = []
         self.recurrent: dict[int, Recurrent] = {}
         self.clips: dict[int, _Clips] = {}
         self.stepped_last = False
         self.optimizers: dict[tuple[str, int], _Built] = {}
         self.models: dict[tuple[str, int], _Built] = {}
+        self.taken: dict[int, tuple[weakref.ref[Any], int, int]] = {}
+        self.shared: list[tuple[int, int, int]] = []
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[int, _Drawn] = {}
@@ -113,8 +107,6 @@ class SignalRecorder:
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
-        self.leak: dict[int, int] = {}
-        self.leak_batches = 0
 
     # -- modules
 
@@ -185,41 +177,10 @@ class SignalRecorder:
 
     # -- targets
 
-    @torch.no_grad()
     def pair(self, output: Tensor, target: Tensor, pair: Pair) -> None:
         """An output met its target in the loss of a training step."""
         self.target = target
-        if len(self.batches) >= MAX_BATCHES or not plain(target) or target.numel() == 0 or target.is_complex():
-            return
-        self.shapes = (tuple(target.shape), tuple(output.shape))
-        values = thinned(target).double()
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-        self.mean_sum += float(values.sum())
-        self.square_sum += float((values * values).sum())
-        self.values += values.numel()
-        self.integer = self.integer and bool((values == values.round()).all())
-        if len(self.distinct) < MAX_DISTINCT:
-            self.distinct.update(torch.unique(values[:65536])[:MAX_DISTINCT].tolist())
-        self.batches.append(_batch(self.observer.steps.count, output.detach(), target, pair))
-        if pair.kind in ("class", "binary"):
-            self.look_for_leak(target)
-
-    def look_for_leak(self, target: Tensor) -> None:
-        """A single feature that equals the label, up to an affine change."""
-        features = self.first_input
-        if features is None or features.dim() != 2 or target.dim() not in (1, 2) or target.numel() != len(features):
-            return
-        if not LEAK_SAMPLES <= len(features) <= 4096 or not 2 <= features.shape[1] <= 4096:
-            return
-        x, y = features.detach().double(), target.reshape(-1).double()
-        x, y = x - x.mean(0), y - y.mean()
-        scale = x.norm(dim=0) * y.norm()
-        if not float(y.norm()) > 0:
-            return
-        self.leak_batches += 1
-        exact = ((x.T @ y).abs() > (1 - 1e-9) * scale) & (scale > 0)
-        for index in exact.nonzero().reshape(-1)[:8].tolist():
-            self.leak[index] = self.leak.get(index, 0) + 1
+        self.targets.add(self.observer.steps.count, output, target, pair, self.first_input)
 
     # -- loop
 
@@ -233,8 +194,9 @@ class SignalRecorder:
             entry.first = weakref.ref(first)
 
     def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else math.nan))
-        entry = self.clips.setdefault(site, _Clips(function, float(limit)))
+        limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else 0.0))
+        limit = float(limit) if math.isfinite(float(limit)) else 0.0
+        entry = self.clips.setdefault(site, _Clips(function, limit))
         entry.calls += 1
         entry.after_step += self.stepped_last
         if isinstance(result, Tensor) and result.numel() == 1 and len(entry.norms) < MAX_NORMS:
@@ -254,6 +216,24 @@ class SignalRecorder:
         self.stepped_last = True
         self.gradients.kept.clear()
 
+    def state_taken(self, state: Any, site: int) -> None:
+        """``state_dict()`` was called; the result is known again as long as it lives."""
+        try:
+            self.taken[id(state)] = (weakref.ref(state), site, self.observer.steps.count)
+        except TypeError:
+            return
+
+    def state_loaded(self, module: nn.Module, state: Any) -> None:
+        """A kept state goes back into the model: are its tensors the model's own?"""
+        entry = self.taken.get(id(state))
+        if entry is None or entry[0]() is not state or not isinstance(state, Mapping):
+            return
+        if entry[2] == self.observer.steps.count:
+            return
+        own = {t.data_ptr() for t in (*module.parameters(), *module.buffers())}
+        if all(isinstance(v, Tensor) and v.data_ptr() in own for v in state.values()) and len(self.shared) < MAX_BUILT:
+            self.shared.append((entry[1], entry[2], self.observer.steps.count))
+
     def loader_built(self, loader: object, site: int) -> None:
         self.loader_sites[id(loader)] = site
 
@@ -271,7 +251,7 @@ class SignalRecorder:
                 Activation(p.function, p.module, p.site, p.units, tuple(p.steps), tuple(p.dead), tuple(p.saturated))
                 for p in self.places.values()
             ),
-            targets=self._targets(),
+            targets=self.targets.freeze(self.observer.targets.counts),
             recurrent=tuple(self.recurrent.values()),
             clippings=tuple(
                 Clipping(c.function, site, c.limit, c.calls, tuple(map(_known, c.norms)), c.after_step)
@@ -295,27 +275,9 @@ class SignalRecorder:
             ),
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
-            leaking_feature=next((i for i, n in self.leak.items() if n == self.leak_batches and n > 2), None),
+            shared_states=tuple(self.shared),
+            leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,
-        )
-
-    def _targets(self) -> Targets:
-        if not self.values:
-            return Targets()
-        mean = self.mean_sum / self.values
-        variance = self.square_sum / self.values - mean * mean
-        labels: dict[int, int] = self.observer.targets.counts
-        return Targets(
-            shape=self.shapes[0],
-            output_shape=self.shapes[1],
-            minimum=_finite(self.low),
-            maximum=_finite(self.high),
-            mean=_finite(mean),
-            std=_finite(math.sqrt(max(0.0, variance)) if math.isfinite(variance) else math.nan),
-            integer=self.integer,
-            distinct=tuple(sorted(v for v in self.distinct if math.isfinite(v))[:MAX_DISTINCT]),
-            counts={str(k): int(v) for k, v in list(labels.items())[:1024]},
-            batches=tuple(self.batches),
         )
 
 
@@ -346,25 +308,3 @@ def _saturated_share(name: str, values: Tensor) -> float:
     low, high = (0.0, 1.0) if "sigmoid" in name else (-1.0, 1.0)
     margin = NEAR_BOUND * (high - low)
     return float(((values < low + margin) | (values > high - margin)).double().mean())
-
-
-def _batch(step: int, output: Tensor, target: Tensor, pair: Pair) -> Batch:
-    samples = int(output.shape[0]) if output.dim() else 1
-    spread = float(output.double().std(0).mean()) if output.is_floating_point() and samples > 1 else 0.0
-    entropy = label = predicted = share = None
-    if pair.kind == "class" and not target.is_floating_point() and output.dim() > 1:
-        values, counts = torch.unique(target.reshape(-1), return_counts=True)
-        shares = counts.double() / counts.sum()
-        entropy, label = float(-(shares * shares.log()).sum()), int(values[counts.argmax()])
-        guesses = output.argmax(1).reshape(-1)
-    elif pair.kind == "binary":
-        truth = target.reshape(-1) > 0.5
-        p = float(truth.double().mean())
-        entropy = -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
-        label = int(p > 0.5)
-        guesses = (output.reshape(-1) > pair.threshold).long()
-    else:
-        return Batch(step, samples, None, None, None, None, _known(spread))
-    common, numbers = torch.unique(guesses, return_counts=True)
-    predicted, share = int(common[numbers.argmax()]), float(numbers.max() / numbers.sum())
-    return Batch(step, samples, entropy, label, predicted, share, _known(spread))

@@ -35,7 +35,7 @@ class KnobProver:
             control = base.control()
             lr_factor, lr_best = base.best()
             best, factor, plain = self.treated_arms(suspicion, base, steps)
-            if suspicion.check in AT_USERS_LR:
+            if suspicion.check in AT_USERS_LR or suspicion.rule is Rule.SMELL:
                 best, factor = plain, 1.0
             gain = control.score - best.score
             margin = KNOB_MARGIN.get(suspicion.check, DEFAULT_MARGIN)
