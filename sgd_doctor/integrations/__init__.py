@@ -1,0 +1,1 @@
+"""Bridges to other tools: each module is loaded by the tool that it serves."""
