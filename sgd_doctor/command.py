@@ -60,6 +60,7 @@ class Request:
     quiet: bool | None = None
     bundle: str | None = None
     tensorboard: str | None = None
+    suggest: tuple[str, ...] = ()
 
 
 @dataclass
@@ -121,6 +122,7 @@ def options_of(request: Request, settings: dict[str, Any]) -> Options:
         allow_writes=bool(pick(request.allow_writes, "allow-writes", False)),
         overhead=float(pick(request.overhead, "overhead", 0.05)),
         check_folders=tuple(Path(f) for f in (request.check_folders or settings.get("checks", ()))),
+        suggest=request.suggest,
     )
 
 

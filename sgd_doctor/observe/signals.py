@@ -107,6 +107,7 @@ class SignalRecorder:
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.curvature: list[float] = []
 
     # -- modules
 
@@ -275,6 +276,7 @@ class SignalRecorder:
             ),
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
+            curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,

@@ -13,7 +13,7 @@ from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severit
 from sgd_doctor.lab import Lab, Trial
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
-from sgd_doctor.report import RuledOut
+from sgd_doctor.report import RuledOut, SuggestedLr
 
 SHORT, LONG = 100, 300
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
@@ -44,6 +44,7 @@ class Diagnosis:
     not_checked: list[RuledOut] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    suggested_lr: SuggestedLr | None = None
 
 
 class Case:
