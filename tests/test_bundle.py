@@ -29,9 +29,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``train.py``, its bundle in ``handed`` and its events in ``events``."""
     folder = tmp_path_factory.mktemp("bundle")
     write(folder / "train.py", LR_TOO_HIGH)
-    said = doctor(
-        "diagnose", *OPTIONS, "--bundle", "handed/over", "--tensorboard", "events", "train.py", cwd=folder
-    )
+    said = doctor("diagnose", *OPTIONS, "--bundle", "handed/over", "--tensorboard", "events", "train.py", cwd=folder)
     assert said.returncode == 1, said.stderr
     assert said.stderr == ""  # quiet: neither progress nor the script's own output
     assert "lr-too-high" in said.stdout
