@@ -66,6 +66,9 @@ class Curves(msgspec.Struct, frozen=True):
     grad_norm: Series = ()
     lr: Series = ()
     step: tuple[int, ...] = ()
+    momentum: Series = ()
+    """Of the first parameter group, as lr; the first beta for Adam and its kin."""
+    weight_decay: Series = ()
 
 
 class LayerCurve(msgspec.Struct, frozen=True):
@@ -86,6 +89,32 @@ class FeatureScales(msgspec.Struct, frozen=True):
     std: Series
     minimum: Series
     maximum: Series
+
+
+class ActivationCurve(msgspec.Struct, frozen=True):
+    """One place where an activation function is applied, over the steps that were looked at.  Shares from 0 to 1."""
+
+    name: str
+    """The module's name, or the function and its line."""
+    function: str
+    steps: tuple[int, ...]
+    dead: Series
+    """Share of units that were 0 for every sample of the batch."""
+    saturated: Series
+    """Share of values within 1 % of a bound of a sigmoid or tanh."""
+
+
+class TargetScales(msgspec.Struct, frozen=True):
+    """The targets that the loss was given, over the batches that were looked at."""
+
+    kind: str
+    """class, binary, real or unknown"""
+    counts: dict[str, int] = {}
+    """How often each label occurred, for classes."""
+    mean: float | None = None
+    std: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -145,6 +174,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerCurve, ...] = ()
     features: FeatureScales | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+    activations: tuple[ActivationCurve, ...] = ()
+    targets: TargetScales | None = None
     suggested_lr: SuggestedLr | None = None
 
     @property

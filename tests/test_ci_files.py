@@ -14,6 +14,7 @@ import pytest
 from tests.helpers import FAULTY, HEALTHY, ROOT, environment, write
 
 yaml = pytest.importorskip("yaml")
+WANTED = "import sys; assert sys.argv[1:] == ['--name', 'two $(words)']"
 BASH = shutil.which("bash")
 
 
@@ -62,12 +63,10 @@ def test_action_annotates_writes_sarif_and_a_summary_and_fails(tmp_path: Path) -
 def test_action_passes_arguments_whole_and_need_not_fail(tmp_path: Path) -> None:
     write(
         tmp_path / "job" / "train.py",
-        FAULTY.replace("torch.manual_seed(0)", "import sys; assert sys.argv[1:] == ['--name', 'two $(words)']"),
+        FAULTY.replace("torch.manual_seed(0)", WANTED),
     )
-    result = run_action(
-        tmp_path, script="train.py", arguments="--name 'two $(words)'", working_directory="job", fail_on_findings="false",
-        options="--no-probes --steps 20",
-    )  # fmt: skip
+    given = {"script": "train.py", "arguments": "--name 'two $(words)'", "options": "--no-probes --steps 20"}
+    result = run_action(tmp_path, **given, working_directory="job", fail_on_findings="false")
     assert result.returncode == 0, result.stderr
     assert "::error file=train.py" in result.stdout
     wrong = run_action(tmp_path, script="nowhere.py", fail_on_findings="false")
