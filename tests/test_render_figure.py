@@ -103,6 +103,15 @@ def test_hyperparameters_that_stay_the_same_need_no_plot() -> None:
     assert [ax.get_title(loc="left") for ax in plot.axes] == ["learning rate", "momentum", "weight decay"]
 
 
+def test_no_gradient_at_all_is_not_drawn_as_missing() -> None:
+    layer = LayerCurve("dead.weight", (0, 1, 2), (0.5, 0.0, None), (0.01, 0.0, None))
+    plot = figure.layers_plot(msgspec.structs.replace(report_examples.unhealthy(), layers=(layer,)))
+    assert plot is not None
+    drawn = plot.axes[0].images[0].get_array()
+    assert np.ma.getmaskarray(drawn).tolist() == [[False, False, True]]
+    assert drawn[0, 1] < drawn[0, 0]
+
+
 def test_an_activation_shows_the_share_that_matters_for_it() -> None:
     plot = figure.activations_plot(report_examples.unhealthy())
     assert plot is not None

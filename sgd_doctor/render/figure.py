@@ -226,7 +226,7 @@ def _body(figure: Figure, panels: list[Panel], height: float) -> None:
         len(ratios),
         width_ratios=ratios,
         height_ratios=[1.5 if "by layer" in title else 1 for title, _ in side] or [1],
-        left=0.055,
+        left=0.065,
         right=0.965,
         top=(_BODY - 0.55) / height,
         bottom=0.6 / height,

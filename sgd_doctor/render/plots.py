@@ -155,9 +155,12 @@ def draw_layers(ax: Axes, report: Report, column: str, theme: Theme, cmap: Color
     """Heat map, layers by steps, logarithmic colours; at most ``labels`` rows are named."""
     rows = chosen_layers(report, column)
     steps, matrix = layer_matrix(rows, column)
+    none = matrix == 0
     matrix[~(matrix > 0)] = math.nan
+    low, high = _colour_range(matrix, column)
+    matrix[none] = low  # a logarithm cannot show it, but it is the least there can be
     prefix, names = short_names([layer.name for layer in rows])
-    colours = (cmap, LogNorm(*_colour_range(matrix, column)))
+    colours = (cmap, LogNorm(low, high))
     heat_map(ax, (steps, matrix), names, theme, colours, labels=labels, beyond=column == "update_ratio")
     if len(rows) <= labels:
         ax.set_ylabel(label(prefix, 40))
