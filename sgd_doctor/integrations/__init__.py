@@ -1,1 +1,1 @@
-"""Bridges to other tools: each module is loaded by the tool that it serves."""
+"""sgd-doctor inside other tools; each module needs the library that it is named after, and no other does."""
