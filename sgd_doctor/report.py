@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -241,4 +242,7 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Tool"]["properties"]["version"].pop("default", None)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "sgd-doctor report"
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring; Python 3.13 takes its indentation away, others do not
+            definition["description"] = inspect.cleandoc(definition["description"])
     return schema
