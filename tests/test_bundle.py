@@ -13,7 +13,7 @@ import pytest
 import report_examples
 
 from sgd_doctor.cli import main
-from sgd_doctor.findings import Fix, Proof
+from sgd_doctor.findings import Fix, Location, Proof
 from sgd_doctor.recording import load
 from sgd_doctor.render import repro
 from sgd_doctor.report import Report, TargetInfo, json_schema
@@ -56,13 +56,40 @@ def test_repro_runs_without_us_in_a_copy_of_the_project_and_prints_both_numbers(
     result = python("-I", script, tmp_path, cwd=bundle)
     assert result.returncode == 0, result.stderr
     lines = dict(line.split(":", 1) for line in result.stdout.splitlines())
-    values = {key: float(lines[name].split()[1]) for key, name in (("baseline", "as written"), ("treated", "changed"))
-              if lines[name].split()[1] != "nan"}  # fmt: skip
     numbers = proven(bundle)
-    assert values["treated"] == pytest.approx(numbers["treated"], rel=0.05)
-    if numbers["baseline"] is not None and "baseline" in values:
-        assert values["baseline"] == pytest.approx(numbers["baseline"], rel=0.05)
+    for key, name in (("baseline", "as written"), ("treated", "changed")):
+        words = lines[name].split()
+        assert words[-3:] == ["after", "60", "steps"]
+        if numbers[key] is None:
+            assert words[1:3] == ["not", "finite"]
+        else:
+            assert float(words[1]) == pytest.approx(numbers[key], rel=0.05)
     assert "lr=" in lines["change"]
+
+
+def test_repro_runs_a_module_whose_fault_is_in_another_file(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    write(package / "__init__.py", "")
+    write(package / "rate.py", "RATE = 5.0\n")
+    train = HEALTHY.replace("import torch\n", "import torch\n    from .rate import RATE\n", 1)
+    write(package / "train.py", train.replace("lr=0.1", "lr=RATE"))
+    report = report_examples.unhealthy()
+    diff = "--- a/package/rate.py\n+++ b/package/rate.py\n@@ -1,1 +1,1 @@\n-RATE = 5.0\n+RATE = 0.1\n"
+    finding = msgspec.structs.replace(
+        report.findings[0],
+        location=Location("package/rate.py", 1, 1, "RATE = 5.0"),
+        fix=Fix("use 0.1", diff, verified=True),
+    )
+    target = TargetInfo("module", "package.train")
+    text = repro.text(msgspec.structs.replace(report, findings=(finding,), target=target)) or ""
+    (tmp_path / "repro.py").write_text(text)
+    result = python("-I", "repro.py", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    control, treated, change = result.stdout.splitlines()
+    assert control.startswith("as written: loss ")
+    assert not float(control.split()[3].replace("not", "inf")) < 1.0
+    assert float(treated.split()[2]) < 0.1
+    assert change == "change:     use 0.1"
 
 
 def test_repro_says_so_where_the_file_is_another_one(bundle: Path, tmp_path: Path) -> None:

@@ -255,7 +255,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         if len(values) == 1:
             rows.append((name.capitalize(), f"{number(values.pop())} in all steps"))
     rows += [(one_line(name), one_line(version)) for name, version in sorted(run.versions.items())]
-    rows.append((report.tool.name, one_line(report.tool.version)))
+    if report.tool.name not in run.versions:
+        rows.append((report.tool.name, one_line(report.tool.version)))
     return rows
 
 
