@@ -71,7 +71,7 @@ class MomentumTooHigh(Check):
             location=recording.location(optimizer.site),
             evidence=(Evidence("momentum", float(momentum), "about 0.9", f"momentum is {momentum:g}"),),
             treatments=(Treatment((Intervention("momentum", f"momentum {momentum:g} → {USUAL}", {"value": USUAL}),)),),
-            explains=("oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
+            explains=("dead-relu", "oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
             advice=f"set {'momentum=0.9' if arg == 'momentum' else 'betas=(0.9, 0.999)'}",
             edits=(Edit("set-optimizer-arg", {"arg": "momentum", "value": USUAL}),) if arg == "momentum" else (),
         )
