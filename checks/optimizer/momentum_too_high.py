@@ -64,7 +64,7 @@ class MomentumTooHigh(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"momentum {stats.nice(momentum)} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
+            title=f"momentum {momentum:.6g} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
             if momentum < 1
             else f"momentum {stats.nice(momentum)} never forgets",
             rule=Rule.SMELL if momentum >= TO_BLAME else Rule.KNOB,

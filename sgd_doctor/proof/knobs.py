@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
-from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, RESEED, Case, shown
+from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.report import RuledOut
 
@@ -99,13 +99,8 @@ class KnobProver:
         self, suspicion: Suspicion, best: Trial, lr_best: Trial, margin: float, base: LrExperiments
     ) -> bool:
         """The deciding pair once more with other random numbers."""
-        again, other = self.case.lab.run(
-            [(RESEED, *best.interventions), (RESEED, *lr_best.interventions)],
-            base.steps,
-            base.metric,
-            f"{suspicion.check}: once more with another seed",
-        )
-        return other.score - again.score >= margin / 2
+        pairs = self.case.again(best.interventions, lr_best.interventions, base.steps, base.metric, suspicion.check)
+        return all(other.score - again.score >= margin / 2 for again, other in pairs)
 
     def held_out_agrees(self, suspicion: Suspicion, best: Trial) -> bool:
         """Where held-out data are evaluated, a change that only fits the training data better is no repair."""
