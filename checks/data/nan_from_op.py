@@ -93,14 +93,16 @@ class NanFromOp(Check):
         if site is not None:
             args = {"function": culprit.function, "path": site.path, "line": site.line}
             treatments = (Treatment((Intervention("guard-function", f"torch.{kind} kept finite", args),)),)
-        certain = not self._was_diverging(recording, first.step) or not treatments
+        diverging = self._was_diverging(recording, first.step)
+        if diverging and not treatments:
+            return None  # no replay can tell the operation from the divergence before it
         place = culprit.site if site is not None else first.site
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
             title=f"torch.{kind} makes {'a gradient' if culprit.in_gradient else 'a value'} that is not finite "
             f"at step {first.step}: {culprit.reason}",
-            rule=Rule.FACT if certain else Rule.KNOB,
+            rule=Rule.KNOB if diverging else Rule.FACT,
             location=recording.location(place),
             evidence=(self._evidence(culprit, first.step),),
             treatments=treatments,
