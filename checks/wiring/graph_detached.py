@@ -79,6 +79,8 @@ class GraphDetached(Check):
         if structure.leaf_parameters or any(p.gradient for p in structure.parameters) or structure.strays:
             return None  # other tensors learn: stale-optimizer, unregistered-params
         cut = next((op for op in reversed(found) if op.name in CUTS), None) or self._exit(recording)
+        if cut is None and trace.misused(recording) is not None:
+            return None  # wrong-variable-in-loss says more
         site, how = place_of(recording, cut)
         return self._suspicion(recording, cut, site, how, dead, whole=True)
 
@@ -97,8 +99,9 @@ class GraphDetached(Check):
 
     @staticmethod
     def _exit(recording: Recording) -> Operation | None:
-        """The last way out of torch of something that depends on the model."""
-        exits = [op for op in recording.facts.trace if op.name in ("numpy", "__array__", "tolist", "item")]
+        """The last way out of torch of something that this step computed (and not of the loss of the step before)."""
+        names = ("numpy", "__array__", "tolist", "item")
+        exits = [op for op in recording.facts.trace if op.name in names and op.inputs and op.inputs[0].origin >= 0]
         return exits[-1] if exits else None
 
     def _suspicion(

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 
 def build():
     net = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10))
-    return net, optim.SGD(net.parameters(), lr=0.02)
+    return net, optim.SGD(net.parameters(), lr=0.2)
 
 
 def train(net, opt, loader):

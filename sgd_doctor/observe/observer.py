@@ -191,12 +191,14 @@ class Observer:
         self.own = 0.0
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.on_pair = self.meet
-        self.tracer.on_call = self.meet_call
+        self.tracer.on_call, self.tracer.on_compare = self.meet_call, self.meet_comparison
         self.signals, self.pool = SignalRecorder(self), Pool()
         self.tracer.on_activation = self.meet_activation
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
-        self.root_training = True
+        self.root_training, self.root_site = True, -1
+        self.trained_in_eval: set[int] = set()
+        """Lines that call a model in evaluation mode and whose outputs are differentiated nevertheless."""
         self.on_next_forward: Callable[[], None] | None = None
         """Once the watching is over: called where hooks can be removed."""
 
@@ -315,6 +317,10 @@ class Observer:
                 self.structure.meet_weights(weight, self.sites.here())
 
     @guarded
+    def meet_comparison(self, name: str, inputs: list[Tensor], derived: list[bool], args: tuple[Any, ...]) -> None:
+        self.signals.comparisons.meet(name, inputs, derived, args, self.sites.here(), self.task_loss)
+
+    @guarded
     def meet_activation(self, name: str, output: Tensor, site: int) -> None:
         self.signals.activation(name, output, self.module_path(), site)
 
@@ -372,10 +378,13 @@ class Observer:
         grad = torch.is_grad_enabled()
         if grad:
             self.anchor()
-        self.evaluating = not grad or (not module.training and self.counts.backwards > 0)
+        site = self.sites.here()
+        unclear = not module.training and self.counts.backwards > 0 and site not in self.trained_in_eval
+        self.evaluating = not grad or unclear
         if id(module) not in self.roots:
             self.adopt_root(module)
-        site = self.event("evaluate" if self.evaluating else "forward")
+        self.event("evaluate" if self.evaluating else "forward", site)
+        self.root_site = site
         self.root_training = module.training
         self.want_modes = grad and (self.unit < 12 or _power_of_two(self.unit))
         self.structure.root_begins(module, site, grad)
@@ -465,6 +474,7 @@ class Observer:
         if self.evaluating:
             self.held_out.discard()
             self.evaluating = False
+            self.trained_in_eval.add(self.root_site)
             self.counts.eval_mode_steps += 1
         self.structure.before_backward(self.unit, self.held)
         self.loss_made = self.tracer.made.get(loss, -1) if self.unit < TRACED_UNITS else -1
@@ -539,9 +549,7 @@ class Observer:
     @guarded
     def drawn(self, iterator: Any) -> None:
         """A loader's iterator gave a batch."""
-        sampler = iterator._index_sampler
-        size = getattr(sampler, "batch_size", None)
-        self.signals.batch_drawn(sampler, getattr(sampler, "sampler", sampler), size)
+        self.signals.batch_drawn(iterator)
 
     @guarded
     def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
-from sgd_doctor.observe.layers import layers_of
+from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import plain, thinned
@@ -28,6 +30,7 @@ from sgd_doctor.signals import (
     Layer,
     Loader,
     Recurrent,
+    SharedModule,
     Signals,
 )
 
@@ -79,6 +82,8 @@ class _Drawn:
     sampler: str
     batch_size: int
     batches: int = 0
+    passes: list[int] = field(default_factory=list)
+    iterator: weakref.ref[Any] | None = None
 
 
 class SignalRecorder:
@@ -107,6 +112,8 @@ class SignalRecorder:
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.comparisons = ComparisonRecorder()
+        self.repeated: list[SharedModule] = []
 
     # -- modules
 
@@ -114,6 +121,9 @@ class SignalRecorder:
         """A model is called for the first time."""
         o = self.observer
         self.layers.extend(layers_of(module, prefix, self.built_at, 512 - len(self.layers)))
+        names, sites = o.module_names, o.module_sites
+        found = repeated(module, lambda m: names.get(id(m), ""), lambda m: sites.get(id(m), -1))
+        self.repeated.extend(itertools.islice(found, max(0, MAX_BUILT - len(self.repeated))))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
         self._built(self.models.setdefault(key, _Built(key[0])))
 
@@ -237,10 +247,16 @@ class SignalRecorder:
     def loader_built(self, loader: object, site: int) -> None:
         self.loader_sites[id(loader)] = site
 
-    def batch_drawn(self, loader: object, sampler: object, batch_size: int | None) -> None:
+    def batch_drawn(self, iterator: Any) -> None:
         """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
-        entry = self.loaders.setdefault(id(loader), _Drawn(type(sampler).__name__, batch_size or 0))
+        loader = iterator._index_sampler
+        sampler, size = getattr(loader, "sampler", loader), getattr(loader, "batch_size", None)
+        entry = self.loaders.setdefault(id(loader), _Drawn(type(sampler).__name__, size or 0))
         entry.batches += torch.is_grad_enabled()
+        if entry.iterator is None or entry.iterator() is not iterator:
+            entry.iterator = weakref.ref(iterator)
+            if len(entry.passes) < MAX_BUILT:
+                entry.passes.append(self.observer.steps.count)
 
     # -- the end
 
@@ -265,7 +281,7 @@ class SignalRecorder:
                 tuple(_known(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches)
+                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
                 for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
             ),
             eval_inputs=tuple(
@@ -276,6 +292,8 @@ class SignalRecorder:
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
             shared_states=tuple(self.shared),
+            comparisons=self.comparisons.freeze(),
+            shared_modules=tuple(self.repeated),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,
         )

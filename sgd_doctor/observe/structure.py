@@ -45,6 +45,7 @@ class _Mode:
     training: int = 0
     evaluating: int = 0
     values: list[int] = field(default_factory=list)
+    momentum: float | None = None
 
 
 @dataclass
@@ -132,7 +133,8 @@ class StructureRecorder:
         self.mode_calls[id(module)] = (module.training, values)
         if id(module) not in self.modes:
             name = self.module_names.get(id(module), "")
-            self.modes[id(module)] = _Mode(name, type(module).__name__)
+            momentum = module.momentum if isinstance(module, _BatchNorm) else None
+            self.modes[id(module)] = _Mode(name, type(module).__name__, momentum=momentum)
 
     def meet_dropout(self, name: str, site: int, module: str | None) -> None:
         """Values are dropped although the model is in evaluation mode."""
@@ -279,7 +281,8 @@ class StructureRecorder:
             loads=tuple(self.loads),
             fresh_layers=tuple(FreshLayer(kind, site, passes) for site, (kind, passes, _) in self.fresh.items()),
             mode_layers=tuple(
-                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values)) for m in self.modes.values()
+                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values), m.momentum)
+                for m in self.modes.values()
             ),
             freezes=named_freezes(list(self.roots.values()), self.sites, self.module_names, states),
             live_dropout=tuple(LiveDropout(n, s, m, c) for (n, s), (m, c) in self.dropouts.items()),

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
@@ -110,6 +111,7 @@ class Tracer(TorchFunctionMode):
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.on_compare: Callable[[str, list[Tensor], list[bool], tuple[Any, ...]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
         self._on = False
 
@@ -181,6 +183,8 @@ class Tracer(TorchFunctionMode):
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
+        if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
+            self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
             for output in outputs:
                 self.derived.put(output, True)

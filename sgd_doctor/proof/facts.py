@@ -9,6 +9,9 @@ from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
+LONG_SHARE = 0.08
+"""Share of the untreated loss by which a full-length run has to be lower, where that is little in units of the trivial
+loss: what the benchmark of the sample scripts counts as clearly worse."""
 PAST_THE_BREAK = 30
 
 
@@ -79,7 +82,9 @@ class FactProver:
         control, treated = self.case.lab.run(
             arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
         )
-        if control.score - treated.score > NEAR:
+        gain = control.score - treated.score
+        lower = control.raw is not None and treated.raw is not None and treated.raw < (1 - LONG_SHARE) * control.raw
+        if gain > NEAR or (gain > FACT_GAIN and lower):
             self.case.conclude(suspicion, control, treated)
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True
