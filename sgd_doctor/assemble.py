@@ -63,6 +63,7 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
         layers=layers(recording),
         features=features(recording),
         timeline=timeline(recording),
+        suggested_lr=diagnosis.suggested_lr,
     )
 
 

@@ -14,6 +14,7 @@ import click
 from sgd_doctor.errors import ExitCode, SgdDoctorError
 from sgd_doctor.version import __version__
 
+SUGGESTIONS = ("lr",)
 FORMATS = ("text", "json", "html", "png", "sarif", "github")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -61,6 +62,7 @@ def cli() -> None:
 @click.option("--ignore", help="Not these checks or families.")
 @click.option("--fix", is_flag=True, help="Write the proven fix into the script.")
 @click.option("--diff", is_flag=True, help="Print the proven fix as a diff; write nothing.")
+@click.option("--suggest", multiple=True, type=click.Choice(SUGGESTIONS), help="Look for the best value as well.")
 @click.option("--no-report", is_flag=True, default=None, help="Write no report files.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the HTML report.")
 @click.option("--save-recording", type=click.Path(), help="Keep the recording (.npz) for later.")

@@ -53,6 +53,7 @@ class Request:
     overhead: float | None = None
     check_folders: tuple[str, ...] = ()
     exit_zero: bool | None = None
+    suggest: tuple[str, ...] = ()
 
 
 @dataclass
@@ -108,6 +109,7 @@ def options_of(request: Request, settings: dict[str, Any]) -> Options:
         allow_writes=bool(pick(request.allow_writes, "allow-writes", False)),
         overhead=float(pick(request.overhead, "overhead", 0.05)),
         check_folders=tuple(Path(f) for f in (request.check_folders or settings.get("checks", ()))),
+        suggest=request.suggest,
     )
 
 

@@ -102,6 +102,27 @@ class RuledOut(msgspec.Struct, frozen=True):
     reason: str
 
 
+class SuggestedLr(msgspec.Struct, frozen=True, kw_only=True):
+    """The learning rate that trained best in short reruns (asked for by ``--suggest lr``).
+
+    ``low`` to ``high`` trained about as well; ``written`` is the script's own (the largest of the run).  ``value`` is
+    the mean of ``metric`` over the last quarter of ``steps`` steps at ``lr``; ``probe_steps`` is what the search cost.
+    """
+
+    lr: float
+    low: float
+    high: float
+    written: float
+    metric: str
+    value: float
+    steps: int
+    probe_steps: int
+    together_with: tuple[str, ...] = ()
+    """Confirmed changes that were on while it was looked for."""
+    learned: bool = True
+    """Whether the run at ``lr`` is clearly better than a constant answer."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a diagnosis: verdict and findings, the cause to fix first standing first."""
 
@@ -124,6 +145,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerCurve, ...] = ()
     features: FeatureScales | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+    suggested_lr: SuggestedLr | None = None
 
     @property
     def healthy(self) -> bool:

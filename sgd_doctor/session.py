@@ -15,6 +15,7 @@ from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
+from sgd_doctor.proof.suggest import LrSuggester
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, Target
@@ -104,6 +105,8 @@ def conclude(
     interrupted = harness.interrupted
     try:
         diagnosis = examiner.examine()
+        if "lr" in options.suggest:
+            LrSuggester(examiner.case).suggest()
     except KeyboardInterrupt:
         interrupted, diagnosis = True, examiner.result
     diagnosis.notes.extend(notes)

@@ -202,6 +202,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Line and step at which a ``state_dict`` was taken, and step at which it was loaded into its own tensors."""
     comparisons: tuple[Comparison, ...] = ()
     shared_modules: tuple[SharedModule, ...] = ()
+    curvature: tuple[float, ...] = ()
+    """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
     leaking_feature: int | None = None
     """A single feature that is the label itself."""
     nonfinite_share: float = 0.0

@@ -60,6 +60,6 @@ class SharedModule(Check):
                     "places", worst.places, "1", f"{worst.container} holds the same {worst.kind} {worst.places} times"
                 ),
             ),
-            advice=f"where that is not meant, build each {worst.kind}: [{worst.kind}(...) for _ in range({worst.places})]",
+            advice=f"where that is not meant, build each one: [{worst.kind}(...) for _ in range({worst.places})]",
             confidence=Confidence.POSSIBLE,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import torch
@@ -54,13 +56,10 @@ def misfit(prediction: tuple[int, ...], label: tuple[int, ...]) -> str:
     """``single``: one prediction against many labels; ``outer``: each against all; else nothing."""
     if not prediction and label and max(label) > 1:
         return "single"
-    try:
-        joint = torch.broadcast_shapes(prediction, label)
-    except RuntimeError:
-        return ""
-    ours, theirs = torch.Size(prediction).numel(), torch.Size(label).numel()
+    ours, theirs = math.prod(prediction), math.prod(label)
+    joint = math.prod(max(a, b) for a, b in itertools.zip_longest(prediction[::-1], label[::-1], fillvalue=1))
     # Against a list of classes the sizes differ: that is a one-hot code.
-    return "outer" if ours == theirs and torch.Size(joint).numel() > ours else ""
+    return "outer" if ours == theirs and joint > ours else ""
 
 
 @torch.no_grad()

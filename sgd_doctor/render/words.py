@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sgd_doctor.findings import Evidence, Finding, Location, Proof, Severity, finite
-from sgd_doctor.report import ProbeInfo, Report, RuledOut
+from sgd_doctor.report import ProbeInfo, Report, RuledOut, SuggestedLr
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -225,6 +225,18 @@ def duration(seconds: float) -> str:
     if not seconds < 60:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s" if math.isfinite(seconds) else "unknown time"
     return f"{number(float(f'{seconds:.2g}'))} s"
+
+
+def suggestion(found: SuggestedLr) -> str:
+    """The suggested learning rate with its range and what it measured."""
+    ranged = f" ({number(found.low)} to {number(found.high)} train about as well)" if found.low < found.high else ""
+    written = "as written" if 0.99 < found.lr / found.written < 1.01 else f"instead of {number(found.written)}"
+    with_ = f", with {one_line(' + '.join(found.together_with))}" if found.together_with else ""
+    text = (
+        f"lr {number(found.lr)}{ranged}, {written}{with_}: {metric_name(found.metric)} {number(found.value)} after "
+        f"{plural(found.steps, 'step')}; the search took {plural(found.probe_steps, 'probe step')}"
+    )
+    return text if found.learned else f"{text}. No rate learned much: look for another cause first"
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
