@@ -80,7 +80,7 @@ class ModeLayer(msgspec.Struct, frozen=True):
     values: int | None = None
     """Values by channel (median over the calls in training mode), for BatchNorm."""
     momentum: float | None = None
-    """Of the running statistics, for BatchNorm."""
+    """Of the running statistics, for BatchNorm that keeps them."""
 
 
 class NamedFreeze(msgspec.Struct, frozen=True):

@@ -167,7 +167,7 @@ def unrelated(term: Operation) -> str:
 
 
 def _from_model(operand: Operand) -> bool:
-    return operand.derived or operand.lost >= 0 or operand.parameter
+    return (operand.derived and not operand.foreign) or operand.lost >= 0 or operand.parameter
 
 
 def outdated(recording: Recording, term: Operation) -> str:

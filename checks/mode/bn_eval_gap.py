@@ -62,7 +62,7 @@ class BnEvalGap(Check):
         """BatchNorm layers that train, and a held-out loss in evaluation mode far above the training loss."""
         structure = recording.facts.structure
         layers = [m for m in (structure.mode_layers if structure is not None else ()) if m.values is not None]
-        layers = [m for m in layers if m.training]
+        layers = [m for m in layers if m.training and m.momentum is not None]
         if not layers:
             return None
         groups = [g for g in recording.facts.held_out if not g.training_mode and g.loss and g.loss[-1] is not None]
@@ -101,6 +101,6 @@ class BnEvalGap(Check):
             explains=("overfitting", "missing-weight-decay"),
             advice=why,
             metric="held_out_loss",
-            needs_harm=True,
+            only_proven=True,
             long=True,
         )

@@ -166,7 +166,7 @@ class ForwardWatch(Part):
         outputs = list(tensors_in(output))
         o.last_output = next((t for t in outputs if t.is_floating_point()), None)
         o.tracer.in_forward = False
-        o.tracer.model_returned(iter(outputs))
+        o.tracer.model_returned(iter(outputs), o.traced and not o.structure.learns(module))
         self.want_first = self.want_next = self.want_modes = False
         if o.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):
             # A teacher or a target network amid a training step: what follows is training again.

@@ -133,7 +133,9 @@ class StructureRecorder:
         self.mode_calls[id(module)] = (module.training, values)
         if id(module) not in self.modes:
             name = self.module_names.get(id(module), "")
-            momentum = module.momentum if isinstance(module, _BatchNorm) else None
+            momentum = None
+            if isinstance(module, _BatchNorm) and module.running_mean is not None:
+                momentum = module.momentum
             self.modes[id(module)] = _Mode(name, type(module).__name__, momentum=momentum)
 
     def meet_dropout(self, name: str, site: int, module: str | None) -> None:
@@ -244,6 +246,11 @@ class StructureRecorder:
             if first or stray.attribute:
                 with torch.no_grad():
                     self.strays[id(tensor)] = _Lost(tensor, stray, sample_view(tensor).clone())
+
+    def learns(self, module: nn.Module) -> bool:
+        """Whether an optimizer holds a parameter of ``module``; True as long as there is no optimizer."""
+        held = self.held_by_optimizers()
+        return not held or any(id(p) in held for p in module.parameters())
 
     def held_by_optimizers(self) -> set[int]:
         held: set[int] = set()

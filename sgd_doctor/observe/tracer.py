@@ -106,6 +106,8 @@ class Tracer(TorchFunctionMode):
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
+        self.foreign: Identities = Identities()
+        """What depends on models alone that no optimizer holds (a teacher, a target network)."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
@@ -138,11 +140,14 @@ class Tracer(TorchFunctionMode):
         self.made.clear()
         self.derived.clear()
         self.lost.clear()
+        self.foreign.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Iterator[Tensor]) -> None:
+    def model_returned(self, outputs: Iterator[Tensor], foreign: bool = False) -> None:
         for tensor in outputs:
             self.derived.put(tensor, True)
+            if foreign and not tensor.requires_grad:
+                self.foreign.put(tensor, True)
 
     # -- the mode
 
@@ -186,8 +191,8 @@ class Tracer(TorchFunctionMode):
         if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
             self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
-            for output in outputs:
-                self.derived.put(output, True)
+            foreign = all(self.foreign.get(t, not d) for t, d in zip(inputs, derived, strict=True))
+            self.model_returned(iter(outputs), foreign)
             self._look_for_pair(name, inputs, derived)
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
             self.on_activation(name, outputs[0], self.sites.here())
@@ -275,6 +280,7 @@ class Tracer(TorchFunctionMode):
             derived=derived,
             parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
             origin=self.made.get(tensor, -1),
+            foreign=bool(self.foreign.get(tensor)),
             lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
@@ -310,6 +316,7 @@ def _measured(base: Operand, tensor: Tensor) -> Operand:
         derived=base.derived,
         parameter=base.parameter,
         origin=base.origin,
+        foreign=base.foreign,
         lost=base.lost,
         minimum=_number(low),
         maximum=_number(high),

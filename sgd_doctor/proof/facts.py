@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from sgd_doctor.findings import Rule, Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
-from sgd_doctor.proof.case import MAX_LONG, SHORT, Case, Harmless
+from sgd_doctor.proof.case import MAX_LONG, SHORT, Case, Harmless, shown
 from sgd_doctor.recording import Recording
+from sgd_doctor.report import RuledOut
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
@@ -135,5 +136,9 @@ class FactProver:
             self.case.conclude(suspicion, control, treated)
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True
-        self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
+        if suspicion.only_proven:
+            why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
+            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+        else:
+            self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False
