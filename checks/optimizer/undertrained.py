@@ -12,9 +12,9 @@ from sgd_doctor.recording import Recording
 
 FEW = 10
 """Optimizer steps below which no loop of more than a toy learns anything."""
-FALL, LEFT = 0.1, 0.4
-"""Fall over the last third of the run, and loss in that third, in units of the trivial loss: a run that falls so
-steeply from so high has most of its learning before it (all scripts of the corpus that learn end below both)."""
+FALL, LEFT = 0.2, 0.5
+"""What as many steps again would gain at the pace of the last third, and loss in that third, in units of the trivial
+loss: a run that falls so steeply from so high has most of its learning before it."""
 SURE = 3.0
 """Standard errors by which the fall has to exceed its noise."""
 
@@ -73,8 +73,8 @@ class Undertrained(Check):
         third = max(1, len(loss) // 3)
         before, last = loss[-2 * third : -third], loss[-third:]
         noise = math.sqrt((before.var() + last.var()) / third)
-        fall, level = float(before.mean() - last.mean()), float(last.mean())
-        if not unit > 0 or not fall > max(FALL * unit, SURE * noise) or not level > LEFT * unit:
+        fall, level = 3 * float(before.mean() - last.mean()), float(last.mean())
+        if not unit > 0 or not fall > max(FALL * unit, 3 * SURE * noise) or not level > LEFT * unit:
             return None
         steps = recording.event_sites("step")
         return Suspicion(
@@ -85,9 +85,7 @@ class Undertrained(Check):
             rule=Rule.SYMPTOM,
             location=recording.location(steps[0] if steps else -1),
             evidence=(
-                Evidence(
-                    "fall_over_the_last_third", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"
-                ),
+                Evidence("gain_of_as_many_steps", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"),
             ),
             advice="train for more epochs, until the held-out loss stops falling",
             confidence=Confidence.LIKELY,

@@ -8,11 +8,9 @@ class Block(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.gate = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x):
-        out = torch.sigmoid(self.conv1(x))
-        scale = out * torch.tanh(self.gate(x))
+        out = torch.relu(self.conv1(x))
         out = out + self.conv2(scale)
         return torch.relu(out)
 

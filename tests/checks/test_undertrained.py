@@ -49,5 +49,5 @@ def test_loss_that_has_settled_is_left_in_peace(tmp_path: Path) -> None:
 
 
 def test_longer_script_is_left_in_peace(tmp_path: Path) -> None:
-    report = diagnosed(tmp_path, DATA + MODEL.format(steps=60))
+    report = diagnosed(tmp_path, DATA + MODEL.format(steps=300), steps=300)
     assert not [f for f in report.findings if f.check == "undertrained"]
