@@ -15,7 +15,7 @@ model = nn.Sequential(
     nn.Flatten(), nn.Linear(64, 10),
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.5)
-EPOCHS = 3
+EPOCHS = 4
 for epoch in range(EPOCHS):
     for images, labels in train:
         optimizer.zero_grad()
