@@ -261,6 +261,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     loss_operation: int = -1
     """Index in ``trace`` of the operation that made what ``backward`` was called on."""
+    detached_at: int = -1
+    """The first place in any traced step where something that depends on the model is detached; -1: none."""
     structure: Structure | None = None
     signals: Signals = Signals()
 

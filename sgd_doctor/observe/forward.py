@@ -11,6 +11,7 @@ from torch import nn
 
 from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.layers import has_mode
 from sgd_doctor.observe.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class ForwardWatch(Part):
         for name, child in module.named_modules():
             o.module_names.setdefault(id(child), prefix + name if name else type(module).__name__)
             kind = type(child).__name__
-            if kind.startswith(("BatchNorm", "Dropout", "SyncBatchNorm", "AlphaDropout", "InstanceNorm")):
+            if has_mode(child) or kind.startswith("InstanceNorm"):
                 o.mode_layers[kind] = None
         for name, parameter in module.named_parameters():
             o.steps.names.setdefault(id(parameter), prefix + name)

@@ -43,6 +43,15 @@ def repeated(
                 yield SharedModule(type(child).__name__, name_of(container), places[id(child)], built_at(child))
 
 
+def has_mode(module: nn.Module) -> bool:
+    """Whether the layer itself works differently in training and in evaluation."""
+    if isinstance(module, nn.RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, nn.MultiheadAttention):
+        return bool(module.dropout > 0)
+    return type(module).__name__.startswith(("BatchNorm", "Dropout", "AlphaDropout", "SyncBatchNorm"))
+
+
 def _usable(parameter: Tensor) -> bool:
     return plain(parameter) and parameter.is_floating_point() and parameter.numel() > 1
 

@@ -182,7 +182,7 @@ class StructureRecorder:
             root = owner.get(id(module))
             if root is not None and any(p.dim() >= 2 for p in own):
                 self.head = self.module_names.get(id(module), type(module).__name__)
-                self.head_trainable = any(p.requires_grad for p in own)
+                self.head_trainable = any(p.requires_grad for p in own if p.dim() >= 2)
                 sizes = [(p.numel(), p.requires_grad) for p in root.parameters()]
                 self.head_share = sum(n for n, live in sizes if live) / max(1, sum(n for n, _ in sizes))
                 return
