@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sgd_doctor.check import Check
-from sgd_doctor.findings import Confidence, Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 
 FEW = 10
@@ -88,7 +88,6 @@ class Undertrained(Check):
                 Evidence("gain_of_as_many_steps", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"),
             ),
             advice="train for more epochs, until the held-out loss stops falling",
-            confidence=Confidence.LIKELY,
         )
 
     def _few(self, recording: Recording) -> Suspicion:

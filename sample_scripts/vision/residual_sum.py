@@ -11,7 +11,7 @@ class Block(nn.Module):
 
     def forward(self, x):
         out = torch.relu(self.conv1(x))
-        out = out + self.conv2(scale)
+        out = out + self.conv2(out)
         return torch.relu(out)
 
 
