@@ -56,6 +56,13 @@ KNOWN = (
         "reduce the loss first: loss.mean().backward()",
     ),
     Known(
+        r"modified by an inplace operation: \[[^\[]*\[([^\]]*)\]\]"
+        r"(?: is at|, which is output \d+ of (?:AsStrided|T|Transpose)(?:Backward0)?,)",
+        "weights were changed by a step between the forward pass and this backward() (shape [{0}] as used there)",
+        "detach what is kept over steps (h = h.detach()) and drop retain_graph=True; with two optimizers compute the "
+        "second loss anew after the first step",
+    ),
+    Known(
         r"modified by an inplace operation",
         "a tensor that backward needs was changed in place",
         "replace x += y by x = x + y, and inplace=True by False",

@@ -47,6 +47,15 @@ def modified_in_place() -> None:
     x.sum().backward()
 
 
+def stepped_between() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    out = net(torch.ones(5, 3)).sum()
+    out.backward(retain_graph=True)
+    optimizer.step()
+    out.backward()
+
+
 def twice() -> None:
     x = torch.ones(3, requires_grad=True).exp().sum()
     x.backward()
@@ -63,6 +72,7 @@ RAISING: dict[str, tuple[Callable[[], Any], str]] = {
     "binary shapes": (lambda: F.binary_cross_entropy_with_logits(torch.zeros(4, 1), torch.zeros(4)), "[4, 1]"),
     "batch sizes": (lambda: F.cross_entropy(torch.zeros(4, 3), torch.zeros(5).long()), "4 outputs meet 5"),
     "in place": (modified_in_place, "in place"),
+    "step between": (stepped_between, "changed by a step"),
     "parameter in place": (lambda: torch.zeros(2, requires_grad=True).add_(1), "in place"),
     "no gradient": (lambda: torch.zeros(()).backward(), "does not depend"),
     "second backward": (twice, "used again"),
