@@ -34,4 +34,4 @@ def run(train):
 for epoch in range(20):
     train_loss, _ = run(True)
     val_loss, acc = run(False)
-    print(f"{epoch:2d} {train_loss:.4f} {val_loss:.4f} accuracy {acc:.4f}")
+    print(f"{epoch:2d} train {train_loss:.4f} accuracy {acc:.4f} val loss {val_loss:.4f}")
