@@ -95,14 +95,15 @@ class NanFromOp(Check):
             treatments = (Treatment((Intervention("guard-function", f"torch.{kind} kept finite", args),)),)
         diverging = self._was_diverging(recording, first.step)
         if diverging and not treatments:
-            return None  # no replay can tell the operation from the divergence before it
+            return None  # it overflowed somewhere; nothing says that this operation is to blame
+        certain = not diverging
         place = culprit.site if site is not None else first.site
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
             title=f"torch.{kind} makes {'a gradient' if culprit.in_gradient else 'a value'} that is not finite "
             f"at step {first.step}: {culprit.reason}",
-            rule=Rule.KNOB if diverging else Rule.FACT,
+            rule=Rule.FACT if certain else Rule.KNOB,
             location=recording.location(place),
             evidence=(self._evidence(culprit, first.step),),
             treatments=treatments,
