@@ -94,6 +94,8 @@ class Operand(msgspec.Struct, frozen=True):
     """Logarithms of values that sum to 1 over the class dimension."""
     row_sums: tuple[float, float] | None = None
     """Smallest and largest sum over the class dimension."""
+    foreign: bool = False
+    """Whether it depends on models alone that no optimizer holds, and without gradients."""
     lost: int = -1
     """Index of the operation behind which the way back to the parameters was lost, or -1."""
 
@@ -259,6 +261,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     loss_operation: int = -1
     """Index in ``trace`` of the operation that made what ``backward`` was called on."""
+    detached_at: int = -1
+    """The first place in any traced step where something that depends on the model is detached; -1: none."""
     structure: Structure | None = None
     signals: Signals = Signals()
 

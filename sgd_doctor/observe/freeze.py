@@ -71,6 +71,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
         loss_operation=made,
+        detached_at=_detached(o),
         structure=structure,
         signals=_signals(o),
     )
@@ -119,6 +120,16 @@ def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
             cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
             return _shortened(operations), step, complete, max(-1, made - cut)
     return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
+
+
+def _detached(o: Observer) -> int:
+    for _, operations, _, _ in o.traces:
+        for op in operations:
+            first = op.inputs[0] if op.inputs else None
+            cuts = op.name in ("detach", "detach_", "data") and op.recorded
+            if cuts and first is not None and first.derived and not first.parameter and first.shape:
+                return op.site
+    return -1
 
 
 def _structure(o: Observer) -> Structure | None:

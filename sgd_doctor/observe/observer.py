@@ -86,7 +86,9 @@ class Observer:
         self.held: list[tuple[nn.Module, Any]] = []
         self.root: nn.Module | None = None
         self.root_args: tuple[Any, ...] = ()
-        self.root_training = True
+        self.root_training, self.root_site = True, -1
+        self.trained_in_eval: set[int] = set()
+        """Lines that call a model in evaluation mode and whose outputs are differentiated nevertheless."""
         self.first_layer: nn.Module | None = None
         self.features: FeatureStatistics | None = None
         self.mode_layers: dict[str, None] = {}
@@ -117,6 +119,7 @@ class Observer:
         self.stepping, self.calls = StepWatch(self), CallWatch(self)
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.on_pair, self.tracer.on_call = self.calls.meet, self.calls.meet_call
+        self.tracer.on_compare = self.calls.meet_comparison
         self.tracer.on_activation = self.calls.meet_activation
         self.steps = StepRecorder(self.limits.overhead)
         self.manual, self.held_out, self.pool = ManualSteps(), HeldOutRecorder(), Pool()

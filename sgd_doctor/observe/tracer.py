@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
@@ -105,11 +106,14 @@ class Tracer(TorchFunctionMode):
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
+        self.foreign: Identities = Identities()
+        """What depends on models alone that no optimizer holds (a teacher, a target network)."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.on_compare: Callable[[str, list[Tensor], list[bool], tuple[Any, ...]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
         self.on = False
 
@@ -132,12 +136,15 @@ class Tracer(TorchFunctionMode):
         self.made.clear()
         self.derived.clear()
         self.lost.clear()
+        self.foreign.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Sequence[Tensor]) -> None:
+    def model_returned(self, outputs: Sequence[Tensor], foreign: bool = False) -> None:
         """What the model gives is what losses and metrics are made of."""
         for tensor in outputs:
             self.derived.put(tensor, True)
+            if foreign and not tensor.requires_grad:
+                self.foreign.put(tensor, True)
 
     # -- the mode
 
@@ -178,9 +185,11 @@ class Tracer(TorchFunctionMode):
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
+        if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
+            self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
-            for output in outputs:
-                self.derived.put(output, True)
+            foreign = all(self.foreign.get(t, not d) for t, d in zip(inputs, derived, strict=True))
+            self.model_returned(outputs, foreign)
             self._look_for_pair(name, inputs, derived)
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
             self.on_activation(name, outputs[0], self.sites.here())
@@ -268,6 +277,7 @@ class Tracer(TorchFunctionMode):
             derived=derived,
             parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
             origin=self.made.get(tensor, -1),
+            foreign=bool(self.foreign.get(tensor)),
             lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
@@ -303,6 +313,7 @@ def _measured(base: Operand, tensor: Tensor) -> Operand:
         derived=base.derived,
         parameter=base.parameter,
         origin=base.origin,
+        foreign=base.foreign,
         lost=base.lost,
         minimum=_number(low),
         maximum=_number(high),
