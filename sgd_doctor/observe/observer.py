@@ -180,7 +180,9 @@ class Observer:
         if self.on_tick is not None:
             self.on_tick(self)
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
-        if done >= self.limits.max_steps:
+        if self.limits.reached(done):
+            if done < self.limits.max_steps:
+                self.fail(f"only the first {done:,} steps were watched: more are not kept")
             self.end("step-limit")
         elif self.limits.over(done, time.perf_counter() - self.started):
             self.end("time-limit")

@@ -24,6 +24,8 @@ from sgd_doctor.recording import Operand, Operation
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
 DISTINCT_LIMIT = 4096
+MAX_IDENTITIES = 20_000
+"""Entries of a map from tensors after which those of freed tensors are given up."""
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -80,8 +82,12 @@ class Identities:
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+        self._limit = MAX_IDENTITIES
 
     def put(self, tensor: Tensor, value: Any) -> None:
+        if len(self._entries) >= self._limit:
+            self._entries = {i: e for i, e in self._entries.items() if e[0]() is not None}
+            self._limit = max(MAX_IDENTITIES, 2 * len(self._entries))
         self._entries[id(tensor)] = (weakref.ref(tensor), value)
 
     def get(self, tensor: Tensor, default: Any = None) -> Any:
