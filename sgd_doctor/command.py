@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import io
 import os
@@ -22,6 +23,8 @@ from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
 
 ON_STDOUT = ("text", "json", "sarif", "github")
+AWAITING = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+"""A cell of a notebook may await outside of functions."""
 DEFAULT_NAME = "sgd-doctor-report"
 SUFFIXES = {".json": "json", ".html": "html", ".htm": "html", ".png": "png", ".sarif": "sarif", ".txt": "text"}
 
@@ -186,9 +189,10 @@ def kind_of(request: Request) -> str:
     if kind == "script":
         _require_python(path)
     if kind == "notebook":
-        from sgd_doctor.run.notebook import source_of
+        from sgd_doctor.run.notebook import cells_of
 
-        _compile(source_of(str(path)), path)
+        for cell in cells_of(str(path)):
+            _compile(cell.source, Path(cell.name), AWAITING)
     return kind
 
 
@@ -232,11 +236,11 @@ def _require_python(path: Path) -> None:
     _compile(data, path)
 
 
-def _compile(text: str | bytes, path: Path) -> None:
+def _compile(text: str | bytes, path: Path, flags: int = 0) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are the script's, and come when it runs
-            compile(text, str(path), "exec", dont_inherit=True)
+            compile(text, str(path), "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         where = f"{path}:{error.lineno}" if error.lineno else str(path)
         raise UsageError(f"{where}: not valid Python: {error.msg}") from error
@@ -255,16 +259,17 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
     if kind == "recording":
         outcome = diagnose_recording(Path(request.target), options)
         return outcome.report, {}, False
-    from sgd_doctor.run.harness import Limited
+    from sgd_doctor.run.echo import Limited
     from sgd_doctor.run.launch import Target
+    from sgd_doctor.run.reaping import all_as_interrupts
 
-    with Progress() as progress, _Sink(request.script_output, Limited(progress.script_output)) as sink:
-        outcome = diagnose_target(
-            Target(kind, request.target, request.arguments),
-            options,
-            Talk(progress.say, sink, progress.note),
-            request.command,
-        )
+    with all_as_interrupts(), Progress() as progress:
+        show = Limited(progress.script_output)
+        with _Sink(request.script_output, show) as sink:
+            talk = Talk(progress.say, sink, progress.note)
+            outcome = diagnose_target(
+                Target(kind, request.target, request.arguments), options, talk, request.command
+            )
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
     return outcome.report, outcome.patched, outcome.interrupted

@@ -22,7 +22,7 @@ import torch
 
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.run import child
-from sgd_doctor.run.harness import Echo
+from sgd_doctor.run.echo import Echo
 from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.reaping import Child, Forked
 from sgd_doctor.run.spec import ChildSpec, RunSpec
@@ -47,6 +47,7 @@ class WarmHarness(Harness):
             target=self.target.name,
             argv=self.target.argv,
             run=run,
+            parent=os.getpid(),
             scratch=str(scratch),
             results=str(self.results),
             shield=self.shield,

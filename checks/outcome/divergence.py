@@ -60,6 +60,8 @@ class Divergence(Check):
             raise NotChecked("no loss was recorded")
         bad = np.flatnonzero(~np.isfinite(loss))
         first = recording.facts.nonfinite
+        if first is None and len(bad) == len(loss) and not recording.facts.backwards:
+            raise NotChecked("no loss was seen: backward was never called")
         if (first is not None or len(bad)) and not _recovered(loss):
             return self._nonfinite(recording, int(bad[0]) if len(bad) else first.step if first else 0)
         start, end = stats.finite_median(loss[:5]), stats.finite_mean(stats.tail(loss))

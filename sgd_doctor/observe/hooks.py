@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer, SchedulerState
 from sgd_doctor.observe.patches import Patches
+from sgd_doctor.observe.tensors import transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -59,10 +60,10 @@ def install(observer: Observer) -> Patches:
 def _modules(o: Observer, patches: Patches) -> None:
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return None if torch.compiler.is_compiling() else o.forward_begins(module, args)
+        return None if torch.compiler.is_compiling() or transformed() else o.forward_begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and not transformed():
             o.forward_ends(module, output)
 
     patches.hook(modules.register_module_forward_pre_hook(before))
@@ -116,7 +117,7 @@ def _optimizers(o: Observer, patches: Patches) -> None:
 def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
+            tensors, loss = _first(tensors)
             if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
                 return original(tensors, *args, **kwargs)
             o.backward_begins(loss)
@@ -132,7 +133,7 @@ def _backward(o: Observer, patches: Patches) -> None:
 
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = outputs if isinstance(outputs, Tensor) else next(iter(outputs), None)
+            outputs, loss = _first(outputs)
             training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs)
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
@@ -146,6 +147,15 @@ def _backward(o: Observer, patches: Patches) -> None:
 
     patches.replace(torch.autograd, "backward", backward)
     patches.replace(torch.autograd, "grad", grad)
+
+
+def _first(tensors: Any) -> tuple[Any, Any]:
+    """The argument, in a form that can be read again, and its first tensor."""
+    if isinstance(tensors, Tensor):
+        return tensors, tensors
+    if not isinstance(tensors, Sequence) and isinstance(tensors, Iterable):
+        tensors = tuple(tensors)
+    return tensors, tensors[0] if isinstance(tensors, Sequence) and len(tensors) else None
 
 
 def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.layers import layers_of
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
@@ -136,7 +136,7 @@ class SignalRecorder:
             kind=type(module).__name__,
             site=o.sites.here(),
             built=o.module_sites.get(id(module), -1),
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             batch_first=bool(module.batch_first),
         )
 
@@ -163,7 +163,9 @@ class SignalRecorder:
         """The result of an activation function inside the model."""
         o = self.observer
         key = (name, site, module)
-        if o.evaluating or output.dim() < 2 or output.shape[0] < 2 or not output.is_floating_point():
+        if o.evaluating or not plain(output) or not output.is_floating_point():
+            return
+        if output.dim() < 2 or output.shape[0] < 2:
             return
         if key not in self.places and len(self.places) >= MAX_PLACES:
             return

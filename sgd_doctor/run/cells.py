@@ -11,12 +11,13 @@ import msgspec
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
 from sgd_doctor.recording import Recording
+from sgd_doctor.run.crashes import keep_crash
 from sgd_doctor.run.forked import backward_survives_fork, enter_fork
 from sgd_doctor.run.harness import ForkServerClient
 from sgd_doctor.run.loaders import disown_workers
 from sgd_doctor.run.reaping import Forked
 from sgd_doctor.run.spec import Note, RunSpec
-from sgd_doctor.run.watching import Run, finish, keep_crash, leave, stop_watching, watch
+from sgd_doctor.run.watching import Run, finish, leave, stop_watching, watch
 
 KIND = "watch"
 

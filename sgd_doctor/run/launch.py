@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.harness import Echo, ProcessReplays
+from sgd_doctor.run.echo import Echo
+from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
@@ -70,6 +71,7 @@ class Harness(ProcessReplays):
             target=self.target.name,
             argv=self.target.argv,
             run=run,
+            parent=os.getpid(),
             scratch=str(scratch),
             results=str(self.results),
             shield=self.shield,
