@@ -21,7 +21,7 @@ from sgd_doctor.observe.counts import SchedulerState
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
-from sgd_doctor.observe.tensors import transformed
+from sgd_doctor.observe.tensors import stand_in, transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -119,7 +119,7 @@ def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             tensors, loss = _first(tensors)
-            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or stand_in(loss) or not o.trains_here():
                 return original(tensors, *args, **kwargs)
             o.backward.begins(loss)
             o.in_backward = True

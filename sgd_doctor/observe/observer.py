@@ -63,6 +63,8 @@ class Observer:
         self.on_next_forward: Callable[[], None] | None = None
         """Once the watching is over: called where hooks can be removed."""
         self.thread, self.pid = threading.get_ident(), os.getpid()
+        self.any_thread = True
+        """Whether the loop may run in another thread than the one that starts watching."""
         self.started = time.perf_counter()
         self.anchored = self.finished = False
         self.appliers: Sequence[Applier] = ()
@@ -133,6 +135,12 @@ class Observer:
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""
         return threading.get_ident() == self.thread and os.getpid() == self.pid
+
+    def trains_here(self) -> bool:
+        """As :meth:`here`, asked where a backward pass begins: the first of them shows which thread trains."""
+        if self.any_thread and not self.counts.backwards and os.getpid() == self.pid:
+            self.thread = threading.get_ident()
+        return self.here()
 
     def event(self, kind: str, site: int | None = None) -> int:
         """Note a call of the loop; returns its site."""

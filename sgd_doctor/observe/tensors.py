@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -56,6 +57,12 @@ def plain(tensor: Tensor) -> bool:
         and tensor.device.type != "meta"
         and type(tensor).__torch_dispatch__ is _ORDINARY
     )
+
+
+def stand_in(tensor: Tensor) -> bool:
+    """Whether a tensor has a shape and no values: on the meta device, or a fake one of a tracer."""
+    kind = getattr(sys.modules.get("torch._subclasses.fake_tensor"), "FakeTensor", ())
+    return tensor.device.type == "meta" or isinstance(tensor, kind)
 
 
 def is_leaf(tensor: Tensor) -> bool:

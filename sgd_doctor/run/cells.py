@@ -84,6 +84,8 @@ class BlockReplays(ForkServerClient):
             self.control, theirs = socket.socketpair()
             self._theirs = theirs.detach()
         self.block.patches = watch(self.block, self._theirs)
+        assert self.block.observer is not None  # watch() has just set it
+        self.block.observer.any_thread = False  # other threads of the user's process are none of the block's
 
     def take(self, note: Note) -> None:
         """News of the block's run."""

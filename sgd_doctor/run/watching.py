@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 _exit = os._exit
 SNAPSHOT_SECONDS = 3.0
-"""A run that is killed loses no more than this."""
+"""A run that is killed loses no more than this,"""
+SNAPSHOT_SHARE = 0.02
+"""unless a snapshot takes long (thousands of parameters): no more than this share of the time is spent on them."""
 PROGRESS_SECONDS = 0.25
 REPLACED = "the script replaced itself by another program (os.exec...); what that one does was not watched"
 _watching: weakref.WeakSet[Observer] = weakref.WeakSet()
@@ -59,6 +61,7 @@ class Run:
         self.threads_matter = True
         """Whether other threads are a reason against replays by fork."""
         self._snapshot = 0.0
+        """When the next snapshot is due."""
         self._progress = time.monotonic()
 
     def note(self, note: Note) -> None:
@@ -111,10 +114,11 @@ class Run:
             losses = observer.steps.columns["loss"]
             last = losses[-1] if losses and losses[-1] - losses[-1] == 0 else None
             self.note(Note("step", step=observer.steps.count, loss=last))
-        if now - self._snapshot > SNAPSHOT_SECONDS and not self.replayed:
+        if now > self._snapshot and not self.replayed:
             with contextlib.suppress(OSError):
                 self.recording("killed").save(Path(self.spec.output))
-            self._snapshot = time.monotonic()
+            done = time.monotonic()
+            self._snapshot = done + max(SNAPSHOT_SECONDS, (done - now) / SNAPSHOT_SHARE)
 
     def limit(self, observer: Observer, why: str) -> None:
         """The run has lasted long enough.  The script is not asked: it may catch everything."""
