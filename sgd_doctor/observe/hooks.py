@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -135,7 +136,7 @@ def _backward(o: Observer, patches: Patches) -> None:
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             outputs, loss = _first(outputs)
-            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs)
+            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs) and not _beside(o)
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
@@ -157,6 +158,12 @@ def _first(tensors: Any) -> tuple[Any, Any]:
     if not isinstance(tensors, Sequence) and isinstance(tensors, Iterable):
         tensors = tuple(tensors)
     return tensors, tensors[0] if isinstance(tensors, Sequence) and len(tensors) else None
+
+
+def _beside(o: Observer) -> bool:
+    """Whether gradients are computed beside the training: it calls ``backward``, or torch itself asks (a Hessian)."""
+    caller = sys._getframe(2).f_code.co_filename
+    return o.counts.backwards > o.counts.grad_calls or caller == torch.autograd.functional.__file__ or transformed()
 
 
 def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
