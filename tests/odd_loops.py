@@ -88,7 +88,7 @@ _LOOPS = {
             x = torch.randn(8, 4); y = x.sum(1).gt(0).long()
             loss = nn.functional.cross_entropy(m(x), y)
             opt.zero_grad(); loss.backward(); opt.step()
-            if i % 10 == 9:
+            if i % 10 == 5:
                 q = torch.ao.quantization.quantize_dynamic(m, {nn.Linear}, dtype=torch.qint8)
                 kept.append(q)
                 with torch.no_grad():

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -39,6 +40,8 @@ INITIALISERS = (
     "orthogonal_",
     "eye_",
 )
+_ON_THE_WAY = {"wrapper", "grad", "_autograd_grad", "__torch_function__", "handle_torch_function"}
+"""Functions between ``autograd.grad`` and what asked for the gradients."""
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
 
 
@@ -162,8 +165,11 @@ def _first(tensors: Any) -> tuple[Any, Any]:
 
 def _beside(o: Observer) -> bool:
     """Whether gradients are computed beside the training: it calls ``backward``, or torch itself asks (a Hessian)."""
-    caller = sys._getframe(2).f_code.co_filename
-    return o.counts.backwards > o.counts.grad_calls or caller == torch.autograd.functional.__file__ or transformed()
+    caller: FrameType | None = sys._getframe(2)
+    while caller is not None and caller.f_code.co_name in _ON_THE_WAY:
+        caller = caller.f_back
+    asked = caller is not None and caller.f_code.co_filename == torch.autograd.functional.__file__
+    return asked or transformed() or o.counts.backwards > o.counts.grad_calls
 
 
 def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
