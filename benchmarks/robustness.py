@@ -49,6 +49,9 @@ class Bench:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.home = Path(tempfile.mkdtemp(prefix="robust-"))
+        # One of the scripts removes the temporary folder with all that is in it, behind the shield.
+        tempfile.tempdir = os.environ["TMPDIR"] = str(self.home / "tmp")
+        os.mkdir(tempfile.tempdir)
 
     def attempt(self, row: Row, name: str, attempt: Attempt) -> None:
         """One attempt in a folder of its own."""
@@ -173,7 +176,7 @@ def _healthy(folder: Path, text: str) -> list[str]:
 
     (folder / "train.py").write_text(text)
     with _within(folder) as wrong:
-        report = warm.diagnose(Target("script", "train.py"), Options(time_limit=60.0, budget=10.0)).report
+        report = warm.diagnose(Target("script", "train.py"), Options(time_limit=60.0, budget=3.0)).report
         if report.verdict != "healthy" or report.run.ended != "finished":
             wrong.append(f"{report.verdict}, {report.run.ended}: {[f.check for f in report.problems]}")
         wrong += [n for n in report.notes if "failed" in n]

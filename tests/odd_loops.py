@@ -82,7 +82,7 @@ _LOOPS = {
                 assert q.int_repr().dtype == torch.uint8
     """,
     "quantised model in eval": """
-        m = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)); opt = torch.optim.SGD(m.parameters(), 1e-2)
+        m = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)); opt = torch.optim.SGD(m.parameters(), 0.3)
         kept = []
         for i in range(30):
             x = torch.randn(8, 4); y = x.sum(1).gt(0).long()
@@ -201,7 +201,7 @@ _LOOPS = {
             opt.zero_grad(); loss.backward(); opt.step()
     """,
     "channels last": """
-        m = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 4, 3, bias=False))
+        m = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.ReLU(), nn.Conv2d(8, 4, 3, bias=False))
         m = m.to(memory_format=torch.channels_last)
         opt = torch.optim.SGD(m.parameters(), 1e-2)
         for i in range(40):
@@ -337,7 +337,7 @@ _LOOPS = {
     """,
     "inference mode and eval": """
         m = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2))
-        opt = torch.optim.SGD(m.parameters(), 1e-2)
+        opt = torch.optim.SGD(m.parameters(), 0.3)
         for i in range(30):
             m.train(); x = torch.randn(8, 4); y = (x.sum(1) > 0).long()
             loss = nn.functional.cross_entropy(m(x), y)
