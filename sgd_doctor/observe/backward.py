@@ -34,6 +34,7 @@ class BackwardWatch(Part):
             o.evaluating = False
             o.counts.eval_mode_steps += 1
         o.structure.before_backward(o.unit, o.held)
+        o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step
         self._look_at_graph(loss)
         for applier in o.appliers:
             applier.before_backward(loss)
@@ -80,7 +81,6 @@ class BackwardWatch(Part):
     def ends(self) -> None:
         """Gradients have been computed."""
         o = self.observer
-        o.held.clear()
         o.structure.after_backward(o.unit)
         for applier in o.appliers:
             applier.after_backward()
@@ -88,7 +88,7 @@ class BackwardWatch(Part):
         if by_hand:
             o.manual.after_backward()
         o.boundary()
-        if by_hand:
+        if by_hand or len(o.losses) > 1:
             o.tick()
 
     def manual_step(self, row: dict[str, float]) -> None:

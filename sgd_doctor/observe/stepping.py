@@ -44,7 +44,7 @@ class StepWatch(Part):
         o.structure.step_made()
         if state.before is not None:
             o.structure.stepped(o.steps.held)
-        if o.nonfinite is None:
+        if o.nonfinite is None and o.steps.grad_norm - o.steps.grad_norm != 0:
             self.check_gradients()
         o.steps.own_time += time.perf_counter() - begun
 
@@ -71,7 +71,7 @@ class StepWatch(Part):
         o.counts.optimizer_steps += 1
         o.steps.after_step(optimizer, o.steps.adopt(optimizer, -1), o.take_row())
         o.signals.step_ends()
-        for applier in o.appliers:
+        for applier in reversed(o.appliers):  # each puts back what it found
             applier.after_step(optimizer)
         o.steps.own_time += time.perf_counter() - begun
         o.tick()

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,9 +37,6 @@ SNAPSHOT_SHARE = 0.02
 """unless a snapshot takes long (thousands of parameters): no more than this share of the time is spent on them."""
 PROGRESS_SECONDS = 0.25
 REPLACED = "the script replaced itself by another program (os.exec...); what that one does was not watched"
-_watching: weakref.WeakSet[Observer] = weakref.WeakSet()
-"""Observers whose tracing has to end in forks."""
-_registered: list[bool] = []
 
 
 class Run:
@@ -111,8 +107,7 @@ class Run:
         now = time.monotonic()
         if now - self._progress > PROGRESS_SECONDS:
             self._progress = now
-            losses = observer.steps.columns["loss"]
-            last = losses[-1] if losses and losses[-1] - losses[-1] == 0 else None
+            last = observer.last_loss if observer.last_loss - observer.last_loss == 0 else None
             self.note(Note("step", step=observer.steps.count, loss=last))
         if now > self._snapshot and not self.replayed:
             with contextlib.suppress(OSError):
@@ -206,28 +201,13 @@ def watch(run: Run, control_fd: int) -> Patches:
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
-    leave_forks_alone(run.observer)
     return install(run.observer)
-
-
-def leave_forks_alone(observer: Observer) -> None:
-    """Trace nothing in forks of the watched process, such as workers of a loader; a replay starts tracing anew."""
-    if not _registered and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_trace_nothing)  # nobody can take it back, so once has to do
-        _registered.append(True)
-    _watching.add(observer)
-
-
-def _trace_nothing() -> None:
-    for observer in _watching:
-        observer.tracer.switch(False)
 
 
 def stop_watching(observer: Observer, patches: Patches) -> None:
     """End the watching in a process that goes on."""
     observer.finished = True
     patches.undo()
-    _watching.discard(observer)
     tracer = observer.tracer
     tracer.recording, tracer.rewrites, tracer.on_pair, tracer.on_weights = False, [], None, None
     tracer.switch(False)
