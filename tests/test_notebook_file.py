@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 from sgd_doctor.options import Options
+from sgd_doctor.render import render
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Target
 from sgd_doctor.run.notebook import cells_of
@@ -90,6 +91,7 @@ def test_finding_names_the_cell_and_the_line_in_it(tmp_path: Path, monkeypatch: 
     assert finding.check == "missing-backward"
     assert finding.location is not None
     assert (finding.location.path, finding.location.line) == ("work/train.ipynb cell 5", 4)
+    assert "file=work/train.ipynb,line=4," in str(render(report, "github"))
     assert finding.location.code == "loss = nn.functional.mse_loss(net(x), y)"
 
 
