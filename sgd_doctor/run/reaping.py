@@ -76,8 +76,8 @@ POLITE = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 @contextlib.contextmanager
 def all_as_interrupts() -> Iterator[None]:
     """Let every polite request to end do what Ctrl-C does, so that nothing is left behind."""
-    before = {number: signal.getsignal(number) for number in POLITE}
-    taken = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    here = threading.current_thread() is threading.main_thread()
+    taken = [number for number in POLITE if here and signal.getsignal(number) is signal.SIG_DFL]
     for number in taken:
         signal.signal(number, signal.default_int_handler)
     try:
