@@ -13,7 +13,7 @@ import torch
 
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.steps import COLUMNS
-from sgd_doctor.recording import Array, Facts, HeldOut, Operation, Recording, TaskFacts
+from sgd_doctor.recording import Array, Facts, Features, HeldOut, Operation, Recording, TaskFacts
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
@@ -62,7 +62,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         trace_step=trace_step,
         trace_complete=complete,
         leaves=o.leaves,
-        features=o.features.freeze() if o.features is not None and o.features.batches else None,
+        features=_features(o),
         task=_task(o),
         held_out=o.held_out.freeze(),
         nonfinite=o.nonfinite,
@@ -80,6 +80,30 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         facts=facts,
         columns=_columns(o) | held_out_column(facts.held_out, facts.steps) | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
+        events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
+    )
+
+
+def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
+    """The numbers of the steps alone: plain values that were taken already."""
+    facts = Facts(
+        ended=ended,
+        seconds=time.perf_counter() - o.started if o.anchored else 0.0,
+        own_seconds=o.steps.own_time,
+        steps=o.steps.count,
+        forwards=o.counts.forwards,
+        backwards=o.counts.backwards,
+        losses=o.counts.losses,
+        zero_grads=o.counts.zero_grads,
+        evaluations=o.counts.evaluations,
+        versions=versions(),
+        sites=o.sites.sites(),
+        nonfinite=o.nonfinite,
+        notes=tuple(o.notes),
+    )
+    return Recording(
+        facts=_with(facts, more),
+        columns=_columns(o),
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
 
@@ -130,6 +154,16 @@ def _detached(o: Observer) -> int:
             if cuts and first is not None and first.derived and not first.parameter and first.shape:
                 return op.site
     return -1
+
+
+def _features(o: Observer) -> Features | None:
+    if o.features is None or not o.features.batches:
+        return None
+    try:
+        return o.features.freeze()
+    except Exception as error:  # a strange tensor of the user's must not cost the whole recording
+        o.fail(f"the inputs were not recorded: {type(error).__name__}: {error}")
+        return None
 
 
 def _structure(o: Observer) -> Structure | None:

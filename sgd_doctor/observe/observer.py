@@ -63,6 +63,8 @@ class Observer:
         self.on_next_forward: Callable[[], None] | None = None
         """Once the watching is over: called where hooks can be removed."""
         self.thread, self.away = threading.get_ident(), False
+        self.any_thread = True
+        """Whether the loop may run in another thread than the one that starts watching."""
         self.started = time.perf_counter()
         self.anchored = self.finished = False
         self.appliers: Sequence[Applier] = ()
@@ -137,6 +139,12 @@ class Observer:
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""
         return not self.away and threading.get_ident() == self.thread
+
+    def trains_here(self) -> bool:
+        """As :meth:`here`, asked where a backward pass begins: the first of them shows which thread trains."""
+        if self.any_thread and not self.counts.backwards and not self.away:
+            self.thread = threading.get_ident()
+        return self.here()
 
     def event(self, kind: str, site: int | None = None) -> int:
         """Note a call of the loop; returns its site."""

@@ -19,7 +19,7 @@ from sgd_doctor.observe.guard import Part, guarded
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
@@ -147,7 +147,7 @@ class SignalRecorder(Part):
             kind=type(module).__name__,
             site=o.sites.here(),
             built=o.module_sites.get(id(module), -1),
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             batch_first=bool(module.batch_first),
         )
 
@@ -174,7 +174,9 @@ class SignalRecorder(Part):
         """The result of an activation function inside the model."""
         o = self.observer
         key = (name, site, module)
-        if o.evaluating or output.dim() < 2 or output.shape[0] < 2 or not output.is_floating_point():
+        if o.evaluating or not plain(output) or not output.is_floating_point():
+            return
+        if output.dim() < 2 or output.shape[0] < 2:
             return
         if key not in self.places and len(self.places) >= MAX_PLACES:
             return

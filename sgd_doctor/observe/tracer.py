@@ -18,7 +18,17 @@ from torch.overrides import TorchFunctionMode
 from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
-from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
+from sgd_doctor.observe.tensors import (
+    class_dim,
+    is_leaf,
+    plain,
+    rows_are_log_probabilities,
+    rows_are_probabilities,
+    shape_of,
+    thinned,
+    transformed,
+    unseen,
+)
 from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
@@ -158,7 +168,7 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused:
+        if self.paused or transformed():
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
@@ -172,7 +182,8 @@ class Tracer(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not torch.compiler.is_compiling():
             try:
-                self._note(name, args, kwargs, result)
+                with unseen():
+                    self._note(name, args, kwargs, result)
             except Exception as error:  # watching must never end the user's run
                 self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
         return result
@@ -236,7 +247,7 @@ class Tracer(TorchFunctionMode):
 
     def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
         """The first function in which data meet a weight: what a functional model normalises or not."""
-        weights = [t.requires_grad and t.is_leaf for t in inputs]
+        weights = [t.requires_grad and is_leaf(t) for t in inputs]
         if any(weights) and not all(weights) and self.on_weights is not None:
             index = weights.index(False)
             if not inputs[index].requires_grad and inputs[index].dim() >= 1 and inputs[index].numel() > 1:
@@ -264,7 +275,7 @@ class Tracer(TorchFunctionMode):
                 site=self.sites.here(),
                 module=self.module_path(),
                 inputs=operands,
-                shape=tuple(outputs[0].shape) if outputs else (),
+                shape=shape_of(outputs[0]) if outputs else (),
                 dim=_dim(args, kwargs),
                 phase="forward" if self.in_forward else "loss",
                 scalar=next((float(v) for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)), None),
@@ -278,13 +289,13 @@ class Tracer(TorchFunctionMode):
 
     def _operand(self, tensor: Tensor, derived: bool, measure: bool) -> Operand:
         base = Operand(
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             dtype=str(tensor.dtype).removeprefix("torch."),
             derived=derived,
-            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
+            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and is_leaf(tensor)),
             origin=self.made.get(tensor, -1),
             foreign=bool(self.foreign.get(tensor)),
-            lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
+            lost=-1 if tensor.requires_grad and not is_leaf(tensor) else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base
