@@ -44,7 +44,7 @@ class StepWatch(Part):
         o.structure.step_made()
         if state.before is not None:
             o.structure.stepped(o.steps.held)
-        if o.nonfinite is None:
+        if o.nonfinite is None and o.steps.grad_norm - o.steps.grad_norm != 0:
             self.check_gradients()
         o.steps.own_time += time.perf_counter() - begun
 
