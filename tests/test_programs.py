@@ -27,9 +27,9 @@ def without_times(node: Any) -> Any:
 
 
 def test_equal_seeds_give_equal_reports_but_for_the_times(tmp_path: Path) -> None:
-    unseeded = HEALTHY.replace("torch.manual_seed(0)", "").replace("lr=0.1", "lr=5.0")
+    unseeded = HEALTHY.replace("torch.manual_seed(0)", "").replace("lr=0.1", "lr=0.9").replace("(60)", "(90)")
     write(tmp_path / "train.py", unseeded)
-    options = ["--steps", "50", "--budget", "60s", "--select", "lr-too-high,divergence", "--format", "json"]
+    options = ["--steps", "90", "--budget", "60s", "--select", "lr-too-high,divergence", "--format", "json"]
 
     def report(seed: str) -> Any:
         result = doctor("diagnose", "--seed", seed, *options, "train.py", cwd=tmp_path)
