@@ -29,6 +29,7 @@ from sgd_doctor.interventions.model import (
 )
 from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
 from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
+from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
 from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
 from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
@@ -78,6 +79,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
     "measure-curvature": MeasureCurvature,
+    "set-aside": SetAside,
 }
 
 

@@ -47,6 +47,9 @@ class CallWatch(Part):
             o.signals.pair(output, target, pair)
             if o.measure_task and o.root is not None:
                 o.pool.add(o.root, o.root_args, target, name)
+            if o.root is not None:
+                for applier in o.appliers:
+                    applier.meets(o.root, o.root_args, target, name)
 
     @guarded
     def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         leaves=o.leaves,
         features=_features(o),
         task=_task(o),
-        held_out=o.held_out.freeze(),
+        held_out=_held_out(o, ended),
         nonfinite=o.nonfinite,
         mode_layers=tuple(o.mode_layers),
         interventions=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers),
@@ -111,6 +111,18 @@ def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
 def _columns(o: Observer) -> dict[str, Array]:
     rows = np.array(o.steps.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
     return {name: rows[:, i].copy() for i, name in enumerate(COLUMNS)}
+
+
+def _held_out(o: Observer, ended: str) -> tuple[HeldOut, ...]:
+    """The evaluation passes of the script, or else what a change set aside for one."""
+    found = o.held_out.freeze()
+    if found or ended not in ("finished", "step-limit", "time-limit"):
+        return found
+    try:
+        return tuple(h for h in (applier.held_out() for applier in o.appliers) if h is not None)
+    except Exception as error:  # the user's data set may not like to be asked once more
+        o.fail(f"samples set aside could not be evaluated: {type(error).__name__}: {error}")
+        return ()
 
 
 def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:

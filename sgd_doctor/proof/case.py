@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from sgd_doctor import stats
-from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Rule, Severity, Suspicion
-from sgd_doctor.lab import Lab, Trial
+from sgd_doctor.findings import Edit, Evidence, Finding, Fix, Intervention, Proof, Rule, Severity, Suspicion, finite
+from sgd_doctor.lab import Lab, Trial, arms_keys
 from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
@@ -36,6 +36,8 @@ RESEEDS = tuple(
 )
 """Other random numbers: the deciding pair of runs is made once more with them; more often where a replay of the
 unchanged loop does not repeat the watched run."""
+SET_ASIDE = Intervention("set-aside", "a fifth of the data set aside", {})
+"""Where the script evaluates nothing itself, the deciding pair is also judged by samples that neither trained on."""
 SAME_STEPS = 5
 SAME_LOSS = 1e-3
 """Relative difference that other thread counts explain over the first steps."""
@@ -104,6 +106,8 @@ class Case:
         self.metric = "loss"
         self.settled: set[str] = set()
         self.lr_retuned = False
+        self.unseen: dict[tuple[str, ...], list[tuple[Trial, Trial]]] = {}
+        """Deciding pairs that were also judged by samples set aside, by what the better run had changed."""
         self.harmless: list[Harmless] = []
         """Patterns without harm of their own, so far."""
         self.tentative: list[Harmless] = []
@@ -138,9 +142,25 @@ class Case:
     ) -> list[tuple[Trial, Trial]]:
         """The deciding pair of runs with other random numbers: once, or three times where runs do not repeat."""
         seeds = RESEEDS[:1] if self.repeats() else RESEEDS
-        arms = [(seed, *arm) for seed in seeds for arm in (first, second)]
+        aside = () if self.observed.facts.held_out else (SET_ASIDE,)
+        arms = [(seed, *aside, *arm) for seed in seeds for arm in (first, second)]
         trials = self.lab.run(arms, steps, metric, f"{why}: once more with another seed")
-        return list(zip(trials[::2], trials[1::2], strict=True))
+        pairs = list(zip(trials[::2], trials[1::2], strict=True))
+        self.unseen[arms_keys([first])[0]] = pairs if aside else []
+        return pairs
+
+    def on_unseen(self, treated: Trial) -> tuple[Evidence, ...]:
+        """What the deciding pair scored on samples that neither was trained on."""
+        for pair in self.unseen.get(arms_keys([treated.interventions])[0], ())[:1]:
+            found = [t.recording.facts.held_out[0] for t in pair if t.recording and t.recording.facts.held_out]
+            losses = [h.loss[-1] for h in found]
+            if len(losses) == 2 and losses[0] is not None:
+                text = (
+                    f"on {found[0].samples} samples set aside, with another seed, the loss is {shown(losses[1])} as "
+                    f"written and {shown(losses[0])} when changed"
+                )
+                return (Evidence("set_aside_loss", finite(losses[0]), f"< {shown(losses[1])}", text),)
+        return ()
 
     def telling(self) -> int:
         """Steps of a deciding run: past the point where the watched run broke, where it did so late."""
@@ -216,6 +236,8 @@ class Case:
         proof = None
         if control is not None and treated is not None and treated.recording is not None:
             proof = self.proof(control, treated, suspicion.metric)
+            more = (*suspicion.evidence, *self.on_unseen(treated))
+            suspicion = msgspec.structs.replace(suspicion, evidence=more)
         edits, written = suspicion.edits, suspicion.advice
         value = self.retuned(lr_factor)
         if value is not None:
