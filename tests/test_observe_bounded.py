@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from sgd_doctor.observe import limits, sites, tables, tracer
+from sgd_doctor.observe import identities, limits, sites, tables
 from sgd_doctor.observe.freeze import freeze
 from sgd_doctor.observe.hooks import install
 from sgd_doctor.observe.limits import Limits
@@ -85,8 +85,8 @@ def test_code_that_is_made_anew_all_the_time_is_not_kept(monkeypatch: pytest.Mon
 
 
 def test_freed_tensors_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracer, "MAX_IDENTITIES", 10)
-    known, kept = tracer.Identities(), []
+    monkeypatch.setattr(identities, "MAX_IDENTITIES", 10)
+    known, kept = identities.Identities(), []
     for number in range(200):
         tensor = torch.ones(1)
         kept = [*kept, tensor][-3:] if number % 2 else [tensor, *kept][:3]

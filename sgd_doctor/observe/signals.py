@@ -16,11 +16,12 @@ from torch.optim import Optimizer
 from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import plain, shape_of, thinned
-from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
+from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
 from sgd_doctor.signals import (
     Activation,
     Built,

@@ -7,7 +7,6 @@ so that the user's own ``with`` blocks of modes are never popped out of order.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from sgd_doctor.observe.comparisons import NAMES
+from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import (
@@ -34,8 +34,6 @@ from sgd_doctor.recording import Operand, Operation
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
 DISTINCT_LIMIT = 4096
-MAX_IDENTITIES = 20_000
-"""Entries of a map from tensors after which those of freed tensors are given up."""
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -85,27 +83,6 @@ def tensor_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[
             yield value
         elif isinstance(value, (list, tuple)):
             yield from (item for item in value if isinstance(item, Tensor))
-
-
-class Identities:
-    """A map from live tensors to values; a freed tensor's id is never mistaken for another's."""
-
-    def __init__(self) -> None:
-        self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
-        self._limit = MAX_IDENTITIES
-
-    def put(self, tensor: Tensor, value: Any) -> None:
-        if len(self._entries) >= self._limit:
-            self._entries = {i: e for i, e in self._entries.items() if e[0]() is not None}
-            self._limit = max(MAX_IDENTITIES, 2 * len(self._entries))
-        self._entries[id(tensor)] = (weakref.ref(tensor), value)
-
-    def get(self, tensor: Tensor, default: Any = None) -> Any:
-        entry = self._entries.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else default
-
-    def clear(self) -> None:
-        self._entries.clear()
 
 
 class Tracer(TorchFunctionMode):
