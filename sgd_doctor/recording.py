@@ -117,6 +117,10 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether the first two operands hold the same values."""
     recorded: bool = True
     """Whether gradients were on."""
+    layer: str = ""
+    """Class of the module that called the function; empty for the user's own code."""
+    built: int = -1
+    """Site that built that module."""
 
 
 class Leaf(msgspec.Struct, frozen=True):

@@ -82,8 +82,17 @@ def _modules(o: Observer, patches: Patches) -> None:
 
 
 def _optimizers(o: Observer, patches: Patches) -> None:
-    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, *_: o.step_begins(opt)))
-    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, *_: o.step_ends(opt)))
+    def before(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        o.step_begins(optimizer)
+        closure = args[0] if args else kwargs.get("closure")
+        o.tracer.stepping = closure is None  # a closure runs the model
+
+    def after(optimizer: Optimizer, *_: Any) -> None:
+        o.tracer.stepping = False
+        o.step_ends(optimizer)
+
+    patches.hook(optimizers.register_optimizer_step_pre_hook(before))
+    patches.hook(optimizers.register_optimizer_step_post_hook(after))
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:

@@ -190,6 +190,7 @@ class Observer:
         self.mode_layers: dict[str, None] = {}
         self.own = 0.0
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
+        self.tracer.layer = self.layer
         self.tracer.on_pair = self.meet
         self.tracer.on_call = self.meet_call
         self.signals, self.pool = SignalRecorder(self), Pool()
@@ -218,6 +219,12 @@ class Observer:
 
     def module_path(self) -> str | None:
         return self.module_names.get(id(self.stack[-1])) if self.stack else None
+
+    def layer(self) -> tuple[str, int]:
+        """Class of the innermost module that is being called, and the site that built it."""
+        if not self.stack:
+            return "", -1
+        return type(self.stack[-1]).__name__, self.module_sites.get(id(self.stack[-1]), -1)
 
     def anchor(self) -> None:
         """The first training step begins: replays start from here."""
@@ -456,6 +463,7 @@ class Observer:
 
     @guarded
     def backward_begins(self, loss: Tensor) -> None:
+        self.tracer.stepping = False  # where a step ended by an exception
         self.anchor()
         site = self.event("backward")
         self.counts.backwards += 1

@@ -100,6 +100,8 @@ class Tracer(TorchFunctionMode):
         self.module_path = module_path
         self.fail = fail
         self.recording = self.paused = False
+        self.stepping = False
+        """An optimizer is computing its update, which is no part of the user's model or loss."""
         self.in_forward = False
         self.operations: list[Operation] = []
         self.made: Identities = Identities()
@@ -110,6 +112,8 @@ class Tracer(TorchFunctionMode):
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.layer: Callable[[], tuple[str, int]] = lambda: ("", -1)
+        """Class of the module that is being called, and the site that built it."""
         self.rewrites: list[Callable[..., Any]] = []
         self._on = False
 
@@ -148,7 +152,7 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused:
+        if self.paused or self.stepping:
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
@@ -246,6 +250,7 @@ class Tracer(TorchFunctionMode):
         operands = tuple(
             self._operand(tensor, is_derived, close) for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
         )
+        layer, built = self.layer()
         self.operations.append(
             Operation(
                 name=name,
@@ -259,6 +264,8 @@ class Tracer(TorchFunctionMode):
                 reduction=kwargs.get("reduction") if isinstance(kwargs.get("reduction"), str) else None,
                 identical=close and _identical(inputs),
                 recorded=torch.is_grad_enabled(),
+                layer=layer,
+                built=built,
             )
         )
         for output in outputs:
