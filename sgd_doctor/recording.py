@@ -181,6 +181,8 @@ class Features(msgspec.Struct, frozen=True):
     """Whether the values come from the data and not from an earlier layer."""
     next_layer: str = ""
     """Class of the module that reads the layer's output."""
+    varies: bool = True
+    """Whether any two samples (along the first dimension, of all batches) differ."""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 digits = load_digits()
 features = torch.tensor(digits.data / 16).float()
-labels = torch.tensor(digits.target / 9).long()
+labels = torch.tensor(digits.target / 10).long()
 truth = torch.tensor(digits.target)
 
 torch.manual_seed(22)

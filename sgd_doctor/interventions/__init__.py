@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
-from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
+from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetDampening, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
@@ -35,6 +35,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
     "hold-lr": HoldLr,
     "momentum": SetMomentum,
+    "dampening": SetDampening,
     "weight-decay": SetWeightDecay,
     "zero-after-step": ZeroAfterStep,
     "skip-zero-grad": SkipZeroGrad,

@@ -195,6 +195,7 @@ class Observer:
         self.tracer.on_call = self.meet_call
         self.signals, self.pool = SignalRecorder(self), Pool()
         self.tracer.on_activation = self.meet_activation
+        self.tracer.on_data_write = self.signals.data_written
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
         self.root_training = True

@@ -59,6 +59,11 @@ WATCHED = {
 }
 """Calls whose plain arguments are of interest."""
 
+IN_PLACE = {
+    "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__setitem__",
+    "add_", "sub_", "mul_", "div_", "true_divide_", "copy_", "clamp_",
+}  # fmt: skip
+"""Functions that write into their first operand."""
 RECTIFIERS = {"relu", "relu_", "relu6", "clamp", "clamp_", "clamp_min", "clamp_min_", "threshold"}
 BOUNDED = {"sigmoid", "sigmoid_", "tanh", "tanh_", "hardsigmoid", "hardtanh", "softsign"}
 ACTIVATIONS = RECTIFIERS | BOUNDED
@@ -111,6 +116,7 @@ class Tracer(TorchFunctionMode):
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
+        self.on_data_write: Callable[[int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
         self.layer: Callable[[], tuple[str, int]] = lambda: ("", -1)
         """Class of the module that is being called, and the site that built it."""
@@ -185,6 +191,8 @@ class Tracer(TorchFunctionMode):
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
+        if self.on_data_write is not None and name in IN_PLACE and not any(derived) and inputs[0]._base is not None:
+            self.on_data_write(self.sites.here())
         if any(derived) and not self.in_forward and name != "detach":
             for output in outputs:
                 self.derived.put(output, True)
