@@ -96,6 +96,8 @@ class Operand(msgspec.Struct, frozen=True):
     """Smallest and largest sum over the class dimension."""
     lost: int = -1
     """Index of the operation behind which the way back to the parameters was lost, or -1."""
+    base: tuple[int, ...] = ()
+    """Shape of the whole tensor that this one is another view of."""
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
-from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
+from sgd_doctor.interventions.functions import DropFunction, MoveAxes, ReshapeTarget, StandardiseOperand
 from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetDampening, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
     NegateGradients,
+    ReorderRows,
     ReplaceFunction,
     ScaleGradients,
     SetFunctionArgument,
@@ -46,6 +47,8 @@ APPLIERS: dict[str, type[Applier]] = {
     "match-evaluation": MatchEvaluation,
     "drop-function": DropFunction,
     "reshape-target": ReshapeTarget,
+    "move-axes": MoveAxes,
+    "reorder-rows": ReorderRows,
     "reseed": Reseed,
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,

@@ -84,7 +84,7 @@ def _modules(o: Observer, patches: Patches) -> None:
 def _optimizers(o: Observer, patches: Patches) -> None:
     def before(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         o.step_begins(optimizer)
-        closure = args[0] if args else kwargs.get("closure")
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
         o.tracer.stepping = closure is None  # a closure runs the model
 
     def after(optimizer: Optimizer, *_: Any) -> None:

@@ -59,6 +59,7 @@ WATCHED = {
 }
 """Calls whose plain arguments are of interest."""
 
+_VIEWS = {"view", "reshape"}
 IN_PLACE = {
     "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__setitem__",
     "add_", "sub_", "mul_", "div_", "true_divide_", "copy_", "clamp_",
@@ -204,7 +205,8 @@ class Tracer(TorchFunctionMode):
         if not self.recording or len(self.operations) >= MAX_OPERATIONS:
             return
         lost = [self.lost.get(t, -1) for t in inputs]
-        if not any(derived) and name not in LOSS_FUNCTIONS and max(lost) < 0:
+        told = name in LOSS_FUNCTIONS or (self.in_forward and name in _VIEWS)
+        if not any(derived) and not told and max(lost) < 0:
             return  # data handling before the model: nothing to be learned from it
         if outputs or name in EXITS:
             self._record(name, args, kwargs, inputs, derived, outputs)
@@ -330,7 +332,14 @@ def _measured(base: Operand, tensor: Tensor) -> Operand:
         distinct=int(torch.unique(values).numel()) if small else None,
         log_rows=whole and rows_are_log_probabilities(tensor),
         row_sums=_row_sums(tensor) if whole else None,
+        base=_base(tensor),
     )
+
+
+def _base(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of the tensor that this one is a view of, where it shows all of it."""
+    base = tensor._base
+    return tuple(base.shape) if base is not None and base.numel() == tensor.numel() else ()
 
 
 def _row_sums(tensor: Tensor) -> tuple[float, float] | None:
