@@ -100,7 +100,9 @@ def main() -> int:
         ratios = sorted(w / b for b, w in pairs)
         low, _, high = statistics.quantiles(ratios, n=4)
         bare = statistics.median(b for b, _ in pairs) / steps * 1e3
-        print(f"{name:<18}{bare:>10.2f}{statistics.median(ratios):>8.3f}{f'{low:.3f}-{high:.3f}':>16}{TARGETS[name]:>8.2f}")
+        print(
+            f"{name:<18}{bare:>10.2f}{statistics.median(ratios):>8.3f}{f'{low:.3f}-{high:.3f}':>16}{TARGETS[name]:>8.2f}"
+        )
     return 0
 
 

@@ -41,6 +41,8 @@ PATIENCE = 8.0
 """A run is watched no longer than this multiple of the wanted time, however few steps it made."""
 TRACED_UNITS = 2
 """Backward-to-backward stretches whose operations are recorded."""
+STAGE_UNITS, MAX_STAGES = 16, 3
+"""A new optimizer that begins after so many stretches starts another stage of the script, traced as well."""
 PAIR_UNITS = 6
 DIFFERENCES = {"sub", "rsub", "__sub__", "__rsub__"}
 TRAINING_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {
@@ -189,6 +191,7 @@ class Observer:
         self.manual = ManualSteps()
         self.mode_layers: dict[str, None] = {}
         self.own = 0.0
+        self.trace_until, self.stages = TRACED_UNITS, 1
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.layer = self.layer
         self.tracer.on_pair = self.meet
@@ -268,7 +271,7 @@ class Observer:
     # -- traced stretches
 
     def set_tracer(self) -> None:
-        recording = self.unit < TRACED_UNITS and not self.evaluating
+        recording = self.unit < self.trace_until and not self.evaluating
         pairs = self.measure_task or self.unit < PAIR_UNITS or self.evaluating or _power_of_two(self.unit)
         self.tracer.recording = recording
         self.tracer.switch(self.anchored and (recording or pairs or bool(self.tracer.rewrites)))
@@ -277,7 +280,7 @@ class Observer:
 
     def boundary(self) -> None:
         """One backward-to-backward stretch is over."""
-        if self.unit < TRACED_UNITS and self.tracer.on:
+        if self.unit < self.trace_until and self.tracer.on:
             self.traces.append((self.steps.count, tuple(self.tracer.operations), self.unit > 0, self.loss_made))
             self.tracer.begin()
         self.unit += 1
@@ -358,7 +361,7 @@ class Observer:
             self.want_next = False
             if self.features is not None:
                 self.features.next_layer = type(module).__name__
-        if self.unit < TRACED_UNITS or self.evaluating:
+        if self.unit < self.trace_until or self.evaluating:
             self.meet_layer(module, args)
         changed = None
         for applier in self.appliers:
@@ -476,10 +479,10 @@ class Observer:
             self.evaluating = False
             self.counts.eval_mode_steps += 1
         self.structure.before_backward(self.unit, self.held)
-        self.loss_made = self.tracer.made.get(loss, -1) if self.unit < TRACED_UNITS else -1
-        if self.unit < TRACED_UNITS or (self.counts.optimizer_steps == 0 and self.manual.possible):
+        self.loss_made = self.tracer.made.get(loss, -1) if self.unit < self.trace_until else -1
+        if self.unit < self.trace_until or (self.counts.optimizer_steps == 0 and self.manual.possible):
             found = graph_leaves(loss)
-            if self.unit < TRACED_UNITS:
+            if self.unit < self.trace_until:
                 self.leaves = self.name_leaves(found)
                 self.structure.meet_leaves(found, self.unit == 0)
             if self.counts.optimizer_steps == 0:
@@ -488,7 +491,7 @@ class Observer:
                     self.manual_step(row)
         for applier in self.appliers:
             applier.before_backward(loss)
-        self.signals.backward_begins(loss, self.unit < TRACED_UNITS, _power_of_two(self.unit))
+        self.signals.backward_begins(loss, self.unit < self.trace_until, _power_of_two(self.unit))
         if self.pair is not None:
             self.pending = {
                 "task_loss": self.pair.loss,
@@ -564,6 +567,10 @@ class Observer:
         self.anchor()
         state = self.steps.adopt(optimizer, -1)
         self.event("step")
+        if not state.steps and self.unit >= self.trace_until + STAGE_UNITS and self.stages < MAX_STAGES:
+            self.stages += 1
+            self.trace_until = self.unit + TRACED_UNITS
+            self.tracer.begin()
         if state.site < 0 and not state.steps:
             origin = construction(optimizer, self.sites.paths())
             state.site = self.sites.place(*origin, "") if origin is not None else -1

@@ -60,6 +60,11 @@ WATCHED = {
 """Calls whose plain arguments are of interest."""
 
 _VIEWS = {"view", "reshape"}
+_PICKING = {"gather", "__getitem__"}
+_HANDING = {"neg", "__neg__", "squeeze", "view", "reshape", "flatten", "log", "clamp", "clamp_min", "add", "__add__"}
+_REDUCING = {"mean", "sum"}
+_DISTILLING = {"kl_div", "cross_entropy"}
+"""Losses whose target may be what another model puts out."""
 IN_PLACE = {
     "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__setitem__",
     "add_", "sub_", "mul_", "div_", "true_divide_", "copy_", "clamp_",
@@ -113,6 +118,7 @@ class Tracer(TorchFunctionMode):
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
+        self.picked: Identities = Identities()
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
@@ -198,6 +204,7 @@ class Tracer(TorchFunctionMode):
             for output in outputs:
                 self.derived.put(output, True)
             self._look_for_pair(name, inputs, derived)
+            self._look_for_likelihood(name, inputs, derived, outputs)
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
             self.on_activation(name, outputs[0], self.sites.here())
         if self.on_weights is not None and name in _WEIGHT_FUNCTIONS and len(inputs) > 1:
@@ -229,12 +236,34 @@ class Tracer(TorchFunctionMode):
         if self.on_pair is None or len(inputs) < 2:
             return
         output = inputs[derived.index(True)]
+        learns = name in _DISTILLING and any(t.requires_grad for t in inputs)
+        if learns:
+            output = next(t for t in inputs if t.requires_grad)
         for tensor, is_derived in zip(inputs, derived, strict=True):
-            if is_derived or isinstance(tensor, torch.nn.Parameter) or tensor.dim() == 0:
+            taught = learns and not tensor.requires_grad  # by another model
+            if (is_derived and not taught) or isinstance(tensor, torch.nn.Parameter) or tensor.dim() == 0:
                 continue
             if output.dim() and tensor.shape[0] == output.shape[0]:
                 self.on_pair(output, tensor, name, self.sites.here())
                 return
+
+    def _look_for_likelihood(self, name: str, inputs: list[Tensor], derived: list[bool], outputs: list[Tensor]) -> None:
+        """A cross-entropy by hand: of each row the value at its label is picked, and nothing but averaged.
+
+        Rewards that weigh the values first (policy gradients) make it none.
+        """
+        if self.on_pair is None or not outputs:
+            return
+        if name in _PICKING and len(inputs) > 1 and inputs[0].dim() == 2:
+            labels, rows = inputs[-1], inputs[0].shape[0]
+            if labels.dtype == torch.long and not derived[-1] and labels.numel() == outputs[0].numel() == rows > 1:
+                self.picked.put(outputs[0], (inputs[0], labels.reshape(-1)))
+        elif name in _HANDING | _REDUCING:
+            found = self.picked.get(inputs[0])
+            if found is not None and name in _REDUCING:
+                self.on_pair(*found, "gather", self.sites.here())
+            elif found is not None and len(inputs) == 1:
+                self.picked.put(outputs[0], found)
 
     def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
         """The first function in which data meet a weight: what a functional model normalises or not."""

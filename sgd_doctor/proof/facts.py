@@ -48,9 +48,11 @@ class FactProver:
         return treated.recording is not None and treated.recording.steps > 0
 
     def long_enough(self) -> int:
-        """Steps of the deciding runs: past the point where the watched run was no longer finite."""
-        first = self.case.observed.facts.nonfinite
-        return max(SHORT, min(MAX_LONG, first.step + PAST_THE_BREAK)) if first is not None else SHORT
+        """Steps of the deciding runs: past the point where the watched run was no longer finite, and SHORT steps
+        into the stage of the script that was traced."""
+        facts = self.case.observed.facts
+        broken = facts.nonfinite.step + PAST_THE_BREAK if facts.nonfinite is not None else 0
+        return max(SHORT, min(MAX_LONG, max(broken, facts.trace_step + SHORT if facts.trace_step > 1 else 0)))
 
     def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
         """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
