@@ -41,6 +41,7 @@ def diagnose(
     seed: int | None = None,
     select: Names = (),
     ignore: Names = (),
+    suggest: Names = (),
     progress: bool = False,
 ) -> Report: ...
 
@@ -55,6 +56,7 @@ def diagnose(
     seed: int | None = None,
     select: Names = (),
     ignore: Names = (),
+    suggest: Names = (),
     progress: bool = False,
 ) -> Report: ...
 
@@ -70,6 +72,7 @@ def diagnose(
     seed: int | None = None,
     select: Names = (),
     ignore: Names = (),
+    suggest: Names = (),
     progress: bool = False,
 ) -> Report: ...
 
@@ -88,6 +91,7 @@ def diagnose(
     seed: int | None = None,
     select: Names = (),
     ignore: Names = (),
+    suggest: Names = (),
     progress: bool = False,
 ) -> Report:
     """Find out why a training loop does not learn.
@@ -112,6 +116,7 @@ def diagnose(
         seed: seeds torch, numpy and ``random`` for the diagnosis; None: goes on with their state.
         select: names of checks or families to ask, and no others.
         ignore: names of checks or families to leave out.
+        suggest: ``"lr"`` looks for the learning rate that trains best, too (``report.suggested_lr``).
         progress: say on standard error what is being done, and show what the loop prints.
 
     Returns:
@@ -121,7 +126,9 @@ def diagnose(
     Raises:
         UsageError: an argument cannot be used as it is; a :class:`ValueError`.
     """
-    options = _options(steps=steps, budget=budget, probes=probes, seed=seed, select=select, ignore=ignore)
+    options = _options(
+        steps=steps, budget=budget, probes=probes, seed=seed, select=select, ignore=ignore, suggest=_names(suggest)
+    )
     if _active:
         raise UsageError("diagnose() cannot be called inside a watch() block: end the block first")
     parts_given = [n for n, v in (("loader", loader), ("optimizer", optimizer), ("loss_fn", loss_fn)) if v is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from sgd_doctor.assemble import shown_path
 from sgd_doctor.errors import MissingExtra
 from sgd_doctor.findings import Edit, Fix, Severity
 from sgd_doctor.fix import edit_source, read_source, unified_diff
+from sgd_doctor.fix.lines import moved
 from sgd_doctor.lab import Lab
 from sgd_doctor.proof.case import Diagnosis, Proven
 from sgd_doctor.proof.held_out import last_held_out
@@ -28,32 +30,128 @@ FALL = 0.95
 FALL_STEPS = 60
 
 
+@dataclass(frozen=True)
+class _Group:
+    """The edits of one finding."""
+
+    proven: Proven
+    path: str
+    edits: tuple[Edit, ...]
+    diff: str
+
+    def fix(self, measured: str, *, verified: bool = True) -> None:
+        text = self.proven.finding.fix.text
+        fix = Fix(text, self.diff, verified=verified, measured=measured)
+        self.proven.finding = msgspec.structs.replace(self.proven.finding, fix=fix)
+
+
 def add_fixes(
     diagnosis: Diagnosis, harness: Replays, lab: Lab, deadline: float, say: Callable[[str], None]
 ) -> dict[str, str]:
     """Add diffs to the findings that have a safe edit.
 
     Returns:
-        The repaired text of each edited file, all verified edits together.
+        The repaired text of each edited file, all offered edits together.
     """
-    kept: list[tuple[str, Edit]] = []
     if not harness.editable:
         return {}
-    for proven in diagnosis.proven:
-        if proven.finding.severity is Severity.ADVICE or not proven.edits or proven.finding.location is None:
-            continue
-        path = proven.finding.location.path
-        edits = [complete(edit, proven) for edit in proven.edits]
-        try:
-            fix = _fix(proven, path, edits, kept, harness, lab, deadline, say)
-        except MissingExtra as error:
-            diagnosis.notes.append(str(error))
-            return {}
-        if fix is None:
-            continue
-        proven.finding = msgspec.structs.replace(proven.finding, fix=fix)
-        kept.extend((path, edit) for edit in edits)
-    return _patched(kept)
+    fixer = _Fixer(harness, lab, deadline, say)
+    try:
+        for proven in diagnosis.proven:
+            if proven.finding.severity is not Severity.ADVICE:
+                fixer.add(proven)
+    except MissingExtra as error:
+        diagnosis.notes.append(str(error))
+    return _patched(fixer.kept) or {}
+
+
+class _Fixer:
+    """Runs the edited script for one finding after the other.
+
+    An edit that shows nothing by itself waits for those of the next findings: of two faults the first may have to be
+    mended before the second can be seen, but only both together learn.
+    """
+
+    def __init__(self, harness: Replays, lab: Lab, deadline: float, say: Callable[[str], None]) -> None:
+        self.harness, self.lab, self.deadline, self.say = harness, lab, deadline, say
+        self.kept: list[_Group] = []
+        self.waiting: list[_Group] = []
+        self.unmended = 0
+        """Causes so far that have no edit: what comes after them was proven with them treated."""
+
+    def add(self, proven: Proven) -> None:
+        group = _group(proven)
+        if group is None:
+            self.unmended += 1
+        elif not self.harness.patchable or (
+            self.harness.replay == "none" and proven.finding.check != "missing-backward"
+        ):
+            group.fix("", verified=False)
+            self.kept.append(group)
+        elif self.deadline - time.monotonic() < LEAST_SECONDS:
+            group.fix("there was no time left to run the edited script", verified=False)
+            self.kept.append(group)
+        else:
+            self.say(f"{proven.finding.check}: running the edited script")
+            tried = self.best_together(group)
+            self.kept.extend(tried)
+            self.waiting = [g for g in (*self.waiting, group) if g not in tried]
+
+    def best_together(self, group: _Group) -> list[_Group]:
+        """The groups whose edited script did better, this one last; none where it did not."""
+        for together in ([*self.waiting, group], [group]) if self.waiting else ([group],):
+            patches = _patched([*self.kept, *together])
+            measured = self.run(group.proven, patches, len(self.waiting) + 1 - len(together)) if patches else None
+            if measured:
+                others = ", ".join(g.proven.finding.check for g in together[:-1])
+                for other in together[:-1]:
+                    other.fix(f"together with the fix of {group.proven.finding.check}: {measured}")
+                group.fix(f"together with the fix of {others}: {measured}" if others else measured)
+                return together
+        return []
+
+    def run(self, proven: Proven, patches: dict[str, str], left_out: int) -> str | None:
+        """What the edited script measured, in words; None where it did not do better."""
+        proof = proven.finding.proof
+        steps = proof.steps if proof is not None else FALL_STEPS
+        metric = proof.metric if proof is not None else "loss"
+        task = metric != "loss"
+        recording = self.harness.run_patched(patches, steps, measure_task=task, deadline=self.deadline)
+        if recording is None or not recording.steps:
+            return None
+        if proof is None or proof.treated is None:
+            return _fell(recording)
+        baseline = proof.baseline
+        if metric == "held_out_loss":
+            value = last_held_out(recording)
+        else:
+            scale = self.lab.scale(metric, steps)
+            value = scale.raw(recording, min(steps, recording.steps)) if scale is not None else None
+            if scale is not None and self.unmended + left_out:
+                # The proof's own control had another cause treated, which this script still has.
+                written = scale.raw(self.lab.observed, steps)
+                baseline = min((v for v in (baseline, written) if v is not None), default=None)
+        if value is None or not _keeps(value, baseline, proof.treated):
+            return None
+        name = metric.replace("_", " ")
+        old = "a value that is not finite" if baseline is None else f"{baseline:.3g}"
+        return f"the edited script, run for {recording.steps} steps: {name} {value:.3g} instead of {old}"
+
+
+def _group(proven: Proven) -> _Group | None:
+    """What would be edited; None where no edit is safe."""
+    place = proven.finding.location
+    if not proven.edits or place is None:
+        return None
+    edits = tuple(complete(edit, proven) for edit in proven.edits)
+    try:
+        source = read_source(Path(place.path))
+    except (OSError, UnicodeError):
+        return None
+    after = edit_source(source, edits)
+    if after is None:
+        return None
+    return _Group(proven, place.path, edits, unified_diff(shown_path(place.path) or place.path, source, after))
 
 
 def complete(edit: Edit, proven: Proven) -> Edit:
@@ -76,65 +174,28 @@ def complete(edit: Edit, proven: Proven) -> Edit:
     return Edit(edit.kind, args)
 
 
-def _patched(kept: Sequence[tuple[str, Edit]]) -> dict[str, str]:
+def _patched(groups: Sequence[_Group]) -> dict[str, str] | None:
+    """The text of every edited file; None where the edits do not go together."""
     found: dict[str, str] = {}
-    for path in dict.fromkeys(p for p, _ in kept):
-        text = edit_source(read_source(Path(path)), [e for p, e in kept if p == path])
-        if text is not None:
-            found[path] = text
+    for path in dict.fromkeys(g.path for g in groups):
+        source = read_source(Path(path))
+        mine = [g.edits for g in groups if g.path == path]
+        text = edit_source(source, [e for edits in mine for e in edits]) or _one_by_one(source, mine)
+        if text is None:
+            return None
+        found[path] = text
     return found
 
 
-def _fix(
-    proven: Proven,
-    path: str,
-    edits: Sequence[Edit],
-    before: Sequence[tuple[str, Edit]],
-    harness: Replays,
-    lab: Lab,
-    deadline: float,
-    say: Callable[[str], None],
-) -> Fix | None:
-    """The fix with its diff, or None where no safe edit exists or the edited script did no better."""
-    text = proven.finding.fix.text
-    try:
-        source = read_source(Path(path))
-    except (OSError, UnicodeError):
-        return None
-    after = edit_source(source, edits)
-    if after is None:
-        return None
-    diff = unified_diff(shown_path(path) or path, source, after)
-    if not harness.patchable or (harness.replay == "none" and proven.finding.check != "missing-backward"):
-        return Fix(text, diff)
-    if deadline - time.monotonic() < LEAST_SECONDS:
-        return Fix(text, diff, measured="there was no time left to run the edited script")
-    say(f"{proven.finding.check}: running the edited script")
-    together = _patched([*before, *((path, e) for e in edits)])
-    measured = run_edited(proven, together, harness, lab, deadline)
-    return Fix(text, diff, verified=True, measured=measured) if measured else None
-
-
-def run_edited(proven: Proven, patches: dict[str, str], harness: Replays, lab: Lab, deadline: float) -> str | None:
-    """What the edited script measured, in words; None where it did not do better."""
-    proof = proven.finding.proof
-    steps = proof.steps if proof is not None else FALL_STEPS
-    metric = "task_loss" if proof is not None and proof.metric == "held_out_loss" else proof.metric if proof else "loss"
-    recording = harness.run_patched(patches, steps, measure_task=metric != "loss", deadline=deadline)
-    if recording is None or not recording.steps:
-        return None
-    if proof is None or proof.treated is None:
-        return _fell(recording)
-    if proof.metric == "held_out_loss":
-        value = last_held_out(recording)
-    else:
-        scale = lab.scale(metric, steps)
-        value = scale.raw(recording, min(steps, recording.steps)) if scale is not None else None
-    if value is None or not _keeps(value, proof.baseline, proof.treated):
-        return None
-    name = proof.metric.replace("_", " ")
-    old = "a value that is not finite" if proof.baseline is None else f"{proof.baseline:.3g}"
-    return f"the edited script, run for {recording.steps} steps: {name} {value:.3g} instead of {old}"
+def _one_by_one(source: str, groups: Sequence[Sequence[Edit]]) -> str | None:
+    """Edits that touch the same lines, each made on the text that the one before it left."""
+    text = source
+    for edits in groups:
+        after = edit_source(text, [moved(edit, source, text) for edit in edits])
+        if after is None:
+            return None
+        text = after
+    return text
 
 
 def _keeps(value: float, baseline: float | None, treated: float) -> bool:

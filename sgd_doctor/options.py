@@ -21,6 +21,8 @@ DEFAULT_BUDGET = 60.0
 DEFAULT_TIME_LIMIT = 600.0
 """Seconds after which the watched run is ended from outside, whatever it does: it may wait, sleep or hang."""
 
+SUGGESTIONS = ("lr",)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -31,10 +33,12 @@ class Options:
         budget: seconds for replays.
         time_limit: seconds that the watched run may take, its start included.
         probes: whether replays are made.
-        seed: seeds torch, numpy and random before the script starts; None leaves them alone.
+        seed: seeds torch, numpy and random before the script starts, and measures every step, so that equal seeds
+            give equal reports; None leaves the numbers alone.
         select, ignore: names of checks or families.
         allow_writes: let the script write its files for real.
-        overhead: share of the run time that recording may take, beyond the exact signals.
+        overhead: share of the run time that recording may take, beyond the exact signals; not with a seed.
+        suggest: what to look for beside causes; one of :data:`SUGGESTIONS`.
     """
 
     steps: int | None = None
@@ -47,6 +51,7 @@ class Options:
     allow_writes: bool = False
     overhead: float = 0.05
     check_folders: tuple[Path, ...] = ()
+    suggest: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.steps < 1:
@@ -58,6 +63,9 @@ class Options:
             raise UsageError(f"--overhead must not be negative, and finite, not {self.overhead:g}")
         if self.seed is not None and not 0 <= self.seed < 1 << 32:
             raise UsageError(f"--seed must be at least 0 and below 2**32, not {self.seed}")
+        for name in self.suggest:
+            if name not in SUGGESTIONS:
+                raise UsageError(f"--suggest knows {', '.join(SUGGESTIONS)}, not {name!r}")
 
     @property
     def max_steps(self) -> int:

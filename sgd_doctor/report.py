@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ class Curves(msgspec.Struct, frozen=True):
     grad_norm: Series = ()
     lr: Series = ()
     step: tuple[int, ...] = ()
+    momentum: Series = ()
+    """Of the first parameter group, as lr; the first beta for Adam and its kin."""
+    weight_decay: Series = ()
 
 
 class LayerCurve(msgspec.Struct, frozen=True):
@@ -88,6 +92,32 @@ class FeatureScales(msgspec.Struct, frozen=True):
     maximum: Series
 
 
+class ActivationCurve(msgspec.Struct, frozen=True):
+    """One place where an activation function is applied, over the steps that were looked at.  Shares from 0 to 1."""
+
+    name: str
+    """The module's name, or the function and its line."""
+    function: str
+    steps: tuple[int, ...]
+    dead: Series
+    """Share of units that were 0 for every sample of the batch."""
+    saturated: Series
+    """Share of values within 1 % of a bound of a sigmoid or tanh."""
+
+
+class TargetScales(msgspec.Struct, frozen=True):
+    """The targets that the loss was given, over the batches that were looked at."""
+
+    kind: str
+    """class, binary, real or unknown"""
+    counts: dict[str, int] = {}
+    """How often each label occurred, for classes."""
+    mean: float | None = None
+    std: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
 class TimelineEntry(msgspec.Struct, frozen=True):
     """One event of a typical step: data, forward, loss, backward, zero_grad, clip, step, scheduler."""
 
@@ -100,6 +130,27 @@ class RuledOut(msgspec.Struct, frozen=True):
 
     check: str
     reason: str
+
+
+class SuggestedLr(msgspec.Struct, frozen=True, kw_only=True):
+    """The learning rate that trained best in short reruns (asked for by ``--suggest lr``).
+
+    ``low`` to ``high`` trained about as well; ``written`` is the script's own (the largest of the run).  ``value`` is
+    the mean of ``metric`` over the last quarter of ``steps`` steps at ``lr``; ``probe_steps`` is what the search cost.
+    """
+
+    lr: float
+    low: float
+    high: float
+    written: float
+    metric: str
+    value: float
+    steps: int
+    probe_steps: int
+    together_with: tuple[str, ...] = ()
+    """Confirmed changes that were on while it was looked for."""
+    learned: bool = True
+    """Whether the run at ``lr`` is clearly better than a constant answer."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +175,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerCurve, ...] = ()
     features: FeatureScales | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+    activations: tuple[ActivationCurve, ...] = ()
+    targets: TargetScales | None = None
+    suggested_lr: SuggestedLr | None = None
 
     @property
     def healthy(self) -> bool:
@@ -137,7 +191,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self, *, indent: int = 2) -> str:
         """The report as JSON text, as described by ``report.schema.json``."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=indent).decode()
+        try:
+            data = msgspec.json.encode(self)
+        except UnicodeEncodeError:  # half a character, for example of a file name that is no text
+            data = msgspec.json.encode(_whole_characters(msgspec.to_builtins(self)))
+        return msgspec.json.format(data, indent=indent).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes, *, name: str = "report") -> Report:
@@ -188,4 +246,16 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Tool"]["properties"]["version"].pop("default", None)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "sgd-doctor report"
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring; Python 3.13 takes its indentation away, others do not
+            definition["description"] = inspect.cleandoc(definition["description"])
     return schema
+
+
+def _whole_characters(value: Any) -> Any:
+    """A JSON value with a question mark for each half of a character."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    return [_whole_characters(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -15,11 +15,13 @@ from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
+from sgd_doctor.proof.suggest import LrSuggester
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.spec import Note, RunSpec
+from sgd_doctor.silenced import drop_silenced
 
 HOW_REPLAYED = {
     "process": "probes ran in fresh processes",
@@ -27,6 +29,10 @@ HOW_REPLAYED = {
     "none": "nothing could be rerun",
 }
 """Where the watched process was not forked."""
+
+
+EVERY_STEP = 1e9
+"""Overhead that is never reached: with a seed, which steps are measured must not hang on the clock."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def run_spec(options: Options) -> RunSpec:
         output="",
         max_steps=options.max_steps,
         min_steps=options.min_steps,
-        overhead=options.overhead,
+        overhead=options.overhead if options.seed is None else EVERY_STEP,
         soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else options.time_limit,
     )
 
@@ -93,7 +99,10 @@ def conclude(
     def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:
         return harness.probe([ProbeRequest(arm, steps, measure_task) for arm in arms], deadline=deadline)
 
-    lab = Lab(recording, probe, talk.say)
+    def tell(what: str) -> None:
+        talk.say(f"{what} (at most {max(0.0, deadline - time.monotonic()):.0f} s left)")
+
+    lab = Lab(recording, probe, tell)
     talk.say(f"watched {recording.steps} steps; looking for causes")
     examiner = Examiner(
         lab,
@@ -104,14 +113,17 @@ def conclude(
     interrupted = harness.interrupted
     try:
         diagnosis = examiner.examine()
+        if "lr" in options.suggest:
+            LrSuggester(examiner.case).suggest()
     except KeyboardInterrupt:
         interrupted, diagnosis = True, examiner.result
+    drop_silenced(diagnosis, checks)
     diagnosis.notes.extend(notes)
     if interrupted:
         diagnosis.notes.append("interrupted: this is what was known by then")
     if harness.why_not_forked:
         diagnosis.notes.append(f"{HOW_REPLAYED[harness.replay]}: {harness.why_not_forked}")
-    patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, talk.say)
+    patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, tell)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
     return Outcome(report, recording, patched, interrupted)
 
@@ -127,5 +139,6 @@ def diagnose_recording(path: Path, options: Options) -> Outcome:
     lab = Lab(recording, _no_probe)
     examiner = Examiner(lab, checks, seconds_left=lambda: 0.0, probes=False)
     diagnosis: Diagnosis = examiner.examine()
+    drop_silenced(diagnosis, checks)
     diagnosis.notes.extend((*notes, "diagnosed from a saved recording: nothing could be rerun"))
     return Outcome(report_of(recording, diagnosis, lab, replay="none", command=None), recording, {})

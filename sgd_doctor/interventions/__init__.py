@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
+from sgd_doctor.interventions.curvature import MeasureCurvature
 from sgd_doctor.interventions.functions import DropFunction, MoveAxes, ReshapeTarget, StandardiseOperand
 from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetDampening, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
@@ -28,9 +29,10 @@ from sgd_doctor.interventions.model import (
     SwapActivation,
 )
 from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
 from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
-from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, Unfreeze
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
@@ -53,9 +55,12 @@ APPLIERS: dict[str, type[Applier]] = {
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,
     "keep-layer": KeepLayer,
+    "keep-model": KeepModel,
     "keep-graph": KeepGraph,
     "train-mode": TrainMode,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
+    "recompute-statistics": RecomputeStatistics,
+    "per-sample-norm": PerSampleNorm,
     "transform-operand": TransformOperand,
     "set-function-argument": SetFunctionArgument,
     "replace-function": ReplaceFunction,
@@ -76,6 +81,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "clip-gradients": ClipGradients,
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
+    "measure-curvature": MeasureCurvature,
 }
 
 

@@ -75,7 +75,7 @@ class ReorderRows(_LossAt):
         old, steps = operand(0, args, kwargs), int(self.args["steps"])
         if not self.here(name) or not isinstance(old, Tensor) or old.shape[0] % steps:
             return None
-        new = old.unflatten(0, (steps, -1)).transpose(0, 1).flatten(0, 1)
+        new = old.reshape(steps, -1, *old.shape[1:]).transpose(0, 1).reshape(old.shape)
         if args:
             return self.call(name, func, (new, *args[1:]), kwargs)
         return self.call(name, func, args, kwargs | {"input": new})

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from sgd_doctor.observe.observer import Observer
-from sgd_doctor.recording import Array, Facts, HeldOut, Operation, Recording, TaskFacts
+from sgd_doctor.observe.steps import COLUMNS
+from sgd_doctor.recording import Array, Facts, Features, HeldOut, Operation, Recording, TaskFacts
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
@@ -22,7 +23,7 @@ MAX_STORED_OPERATIONS = 1500
 
 def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
-    names, tables = o.steps.tables()
+    names, tables = o.steps.tables.freeze()
     trace, trace_step, complete, made = _trace(o)
     structure = _structure(o)  # before the sites are listed: it may add some
     root = max(o.roots.values(), key=lambda m: sum(p.numel() for p in m.parameters()), default=None)
@@ -61,7 +62,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         trace_step=trace_step,
         trace_complete=complete,
         leaves=o.leaves,
-        features=o.features.freeze() if o.features is not None and o.features.batches else None,
+        features=_features(o),
         task=_task(o),
         held_out=o.held_out.freeze(),
         nonfinite=o.nonfinite,
@@ -70,18 +71,46 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
         loss_operation=made,
+        detached_at=_detached(o),
         structure=structure,
         signals=_signals(o),
     )
     facts = _with(facts, more)
     return Recording(
         facts=facts,
-        columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()}
-        | held_out_column(facts.held_out, facts.steps)
-        | pool_column(o, ended),
+        columns=_columns(o) | held_out_column(facts.held_out, facts.steps) | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
+
+
+def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
+    """The numbers of the steps alone: plain values that were taken already."""
+    facts = Facts(
+        ended=ended,
+        seconds=time.perf_counter() - o.started if o.anchored else 0.0,
+        own_seconds=o.steps.own_time,
+        steps=o.steps.count,
+        forwards=o.counts.forwards,
+        backwards=o.counts.backwards,
+        losses=o.counts.losses,
+        zero_grads=o.counts.zero_grads,
+        evaluations=o.counts.evaluations,
+        versions=versions(),
+        sites=o.sites.sites(),
+        nonfinite=o.nonfinite,
+        notes=tuple(o.notes),
+    )
+    return Recording(
+        facts=_with(facts, more),
+        columns=_columns(o),
+        events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
+    )
+
+
+def _columns(o: Observer) -> dict[str, Array]:
+    rows = np.array(o.steps.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    return {name: rows[:, i].copy() for i, name in enumerate(COLUMNS)}
 
 
 def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
@@ -115,6 +144,26 @@ def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
             cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
             return _shortened(operations), step, complete, max(-1, made - cut)
     return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
+
+
+def _detached(o: Observer) -> int:
+    for _, operations, _, _ in o.traces:
+        for op in operations:
+            first = op.inputs[0] if op.inputs else None
+            cuts = op.name in ("detach", "detach_", "data") and op.recorded
+            if cuts and first is not None and first.derived and not first.parameter and first.shape:
+                return op.site
+    return -1
+
+
+def _features(o: Observer) -> Features | None:
+    if o.features is None or not o.features.batches:
+        return None
+    try:
+        return o.features.freeze()
+    except Exception as error:  # a strange tensor of the user's must not cost the whole recording
+        o.fail(f"the inputs were not recorded: {type(error).__name__}: {error}")
+        return None
 
 
 def _structure(o: Observer) -> Structure | None:
@@ -167,8 +216,7 @@ def _task(o: Observer) -> TaskFacts | None:
 def _weights_moved(o: Observer) -> bool:
     if o.manual.moved:
         return True
-    ratios = o.steps.columns["update_ratio"]
-    return any(r > 0 for r in ratios)
+    return any(r > 0 for r in o.steps.rows[COLUMNS.index("update_ratio") :: len(COLUMNS)])
 
 
 def _device(o: Observer) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,9 +18,12 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe.counts import SchedulerState
+from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
-from sgd_doctor.observe.observer import Observer, SchedulerState
+from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
+from sgd_doctor.observe.tensors import stand_in, transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -36,6 +40,8 @@ INITIALISERS = (
     "orthogonal_",
     "eye_",
 )
+_ON_THE_WAY = {"wrapper", "grad", "_autograd_grad", "__torch_function__", "handle_torch_function"}
+"""Functions between ``autograd.grad`` and what asked for the gradients."""
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
 
 
@@ -57,13 +63,27 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
+    compiling, forward, stack, held = torch.compiler.is_compiling, o.forward, o.stack, o.held
+
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
+    # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return None if torch.compiler.is_compiling() else o.forward_begins(module, args)
+        if compiling() or transformed():
+            return None
+        if forward.quiet and stack:
+            stack.append(module)
+            return None
+        return forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if not torch.compiler.is_compiling():
-            o.forward_ends(module, output)
+        if compiling() or transformed() or not stack or stack[-1] is not module:
+            return
+        if not forward.quiet or len(stack) == 1:
+            forward.ends(module, output)
+            return
+        stack.pop()
+        if not module._modules and len(held) < MAX_HELD and torch.is_grad_enabled():
+            held.append((module, output))
 
     patches.hook(modules.register_module_forward_pre_hook(before))
     patches.hook(modules.register_module_forward_hook(after, always_call=True))
@@ -73,6 +93,7 @@ def _modules(o: Observer, patches: Patches) -> None:
             o.module_sites[id(self)] = site = o.sites.builder(self)
             if o.stack and not o.in_backward and not o.finished:
                 o.structure.built(self, site)
+                o.forward.quiet = False
             original(self, *args, **kwargs)
 
         return __init__
@@ -83,13 +104,13 @@ def _modules(o: Observer, patches: Patches) -> None:
 
 def _optimizers(o: Observer, patches: Patches) -> None:
     def before(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        o.step_begins(optimizer)
+        o.stepping.begins(optimizer)
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
         o.tracer.stepping = closure is None  # a closure runs the model
 
     def after(optimizer: Optimizer, *_: Any) -> None:
         o.tracer.stepping = False
-        o.step_ends(optimizer)
+        o.stepping.ends(optimizer)
 
     patches.hook(optimizers.register_optimizer_step_pre_hook(before))
     patches.hook(optimizers.register_optimizer_step_post_hook(after))
@@ -111,7 +132,7 @@ def _optimizers(o: Observer, patches: Patches) -> None:
             site = o.event("zero_grad")
             o.counts.zero_grads += 1
             optimizer = self if isinstance(self, Optimizer) else None
-            if any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
+            if o.appliers and any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
                 return None
             return original(self, *args, **kwargs)
 
@@ -125,36 +146,54 @@ def _optimizers(o: Observer, patches: Patches) -> None:
 def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
-            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
+            tensors, loss = _first(tensors)
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or stand_in(loss) or not o.trains_here():
                 return original(tensors, *args, **kwargs)
-            o.backward_begins(loss)
+            o.backward.begins(loss)
             o.in_backward = True
             try:
                 result = original(tensors, *args, **kwargs)
             finally:
                 o.in_backward = False
-            o.backward_ends()
+            o.backward.ends()
             return result
 
         return wrapper
 
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = outputs if isinstance(outputs, Tensor) else next(iter(outputs), None)
-            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs)
+            outputs, loss = _first(outputs)
+            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs) and not _beside(o)
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
-            o.backward_begins(loss)
+            o.backward.begins(loss)
             result = original(outputs, inputs, *args, **kwargs)
-            o.backward_ends()
+            o.backward.ends()
             return result
 
         return wrapper
 
     patches.replace(torch.autograd, "backward", backward)
     patches.replace(torch.autograd, "grad", grad)
+
+
+def _first(tensors: Any) -> tuple[Any, Any]:
+    """The argument, in a form that can be read again, and its first tensor."""
+    if isinstance(tensors, Tensor):
+        return tensors, tensors
+    if not isinstance(tensors, Sequence) and isinstance(tensors, Iterable):
+        tensors = tuple(tensors)
+    return tensors, tensors[0] if isinstance(tensors, Sequence) and len(tensors) else None
+
+
+def _beside(o: Observer) -> bool:
+    """Whether gradients are computed beside the training: it calls ``backward``, or torch itself asks (a Hessian)."""
+    caller: FrameType | None = sys._getframe(2)
+    while caller is not None and caller.f_code.co_name in _ON_THE_WAY:
+        caller = caller.f_back
+    asked = caller is not None and caller.f_code.co_filename == torch.autograd.functional.__file__
+    return asked or transformed() or o.counts.backwards > o.counts.grad_calls
 
 
 def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
@@ -233,7 +272,7 @@ def _clipping(o: Observer, patches: Patches) -> None:
             if any(applier.skips_clip(site) for applier in o.appliers):
                 return torch.zeros(())
             result = original(*args, **kwargs)
-            o.clipped(original.__name__, site, args, kwargs, result)
+            o.signals.clipped(original.__name__, site, args, kwargs, result)
             return result
 
         return wrapper
@@ -266,7 +305,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
     def iterate(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(self: DataLoader[Any]) -> Any:
             # Workers belong to the process that started them, so a replay has to begin before they do.
-            if self.num_workers > 0 and os.getpid() == o.pid and not o.finished:
+            if self.num_workers > 0 and not o.away and not o.finished:
                 o.anchor()
             return original(self)
 
@@ -277,7 +316,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
             batch = original(self)
             if not o.finished and o.here():
                 o.event("data")
-                o.drawn(self)
+                o.signals.drawn(self)
             return batch
 
         return wrapper

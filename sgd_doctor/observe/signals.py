@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
 from collections.abc import Mapping
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
-from sgd_doctor.observe.layers import layers_of
+from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
@@ -28,6 +31,7 @@ from sgd_doctor.signals import (
     Layer,
     Loader,
     Recurrent,
+    SharedModule,
     Signals,
 )
 
@@ -80,13 +84,15 @@ class _Drawn:
     sampler: str
     batch_size: int
     batches: int = 0
+    passes: list[int] = field(default_factory=list)
+    iterator: weakref.ref[Any] | None = None
 
 
-class SignalRecorder:
+class SignalRecorder(Part):
     """What the observer sees beside gradients and losses.  It changes nothing and keeps little."""
 
     def __init__(self, observer: Observer) -> None:
-        self.observer = observer
+        super().__init__(observer)
         self.layers: list[Layer] = []
         self.places: dict[tuple[str, int, str | None], _Place] = {}
         self.target: Tensor | None = None
@@ -109,6 +115,9 @@ class SignalRecorder:
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.comparisons = ComparisonRecorder()
+        self.repeated: list[SharedModule] = []
+        self.curvature: list[float] = []
 
     # -- modules
 
@@ -116,6 +125,9 @@ class SignalRecorder:
         """A model is called for the first time."""
         o = self.observer
         self.layers.extend(layers_of(module, prefix, self.built_at, 512 - len(self.layers)))
+        names, sites = o.module_names, o.module_sites
+        found = repeated(module, lambda m: names.get(id(m), ""), lambda m: sites.get(id(m), -1))
+        self.repeated.extend(itertools.islice(found, max(0, MAX_BUILT - len(self.repeated))))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
         self._built(self.models.setdefault(key, _Built(key[0])))
 
@@ -137,7 +149,7 @@ class SignalRecorder:
             kind=type(module).__name__,
             site=o.sites.here(),
             built=o.module_sites.get(id(module), -1),
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             batch_first=bool(module.batch_first),
         )
 
@@ -169,7 +181,9 @@ class SignalRecorder:
         """The result of an activation function inside the model."""
         o = self.observer
         key = (name, site, module)
-        if o.evaluating or output.dim() < 2 or output.shape[0] < 2 or not output.is_floating_point():
+        if o.evaluating or not plain(output) or not output.is_floating_point():
+            return
+        if output.dim() < 2 or output.shape[0] < 2:
             return
         if key not in self.places and len(self.places) >= MAX_PLACES:
             return
@@ -200,6 +214,7 @@ class SignalRecorder:
             entry.same += entry.first is not None and entry.first() is first
             entry.first = weakref.ref(first)
 
+    @guarded
     def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else 0.0))
         limit = float(limit) if math.isfinite(float(limit)) else 0.0
@@ -230,6 +245,7 @@ class SignalRecorder:
         except TypeError:
             return
 
+    @guarded
     def state_loaded(self, module: nn.Module, state: Any) -> None:
         """A kept state goes back into the model: are its tensors the model's own?"""
         entry = self.taken.get(id(state))
@@ -244,10 +260,17 @@ class SignalRecorder:
     def loader_built(self, loader: object, site: int) -> None:
         self.loader_sites[id(loader)] = site
 
-    def batch_drawn(self, loader: object, sampler: object, batch_size: int | None) -> None:
+    @guarded
+    def drawn(self, iterator: Any) -> None:
         """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
-        entry = self.loaders.setdefault(id(loader), _Drawn(type(sampler).__name__, batch_size or 0))
+        batches = iterator._index_sampler
+        sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None)
+        entry = self.loaders.setdefault(id(batches), _Drawn(type(sampler).__name__, size or 0))
         entry.batches += torch.is_grad_enabled()
+        if entry.iterator is None or entry.iterator() is not iterator:
+            entry.iterator = weakref.ref(iterator)
+            if len(entry.passes) < MAX_BUILT:
+                entry.passes.append(self.observer.steps.count)
 
     # -- the end
 
@@ -272,7 +295,7 @@ class SignalRecorder:
                 tuple(_known(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches)
+                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
                 for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
             ),
             eval_inputs=tuple(
@@ -282,8 +305,11 @@ class SignalRecorder:
             ),
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
+            curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
             data_writes=tuple(self.data_writes),
+            comparisons=self.comparisons.freeze(),
+            shared_modules=tuple(self.repeated),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,
         )

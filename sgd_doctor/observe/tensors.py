@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 SAMPLE = 1024
 """Elements of each tensor by which its change in a step is judged."""
 MAX_ELEMENTS = 1 << 20
 """Statistics of larger tensors are taken from an evenly spaced sample."""
+_ORDINARY = Tensor.__torch_dispatch__
+_UNMODED: AbstractContextManager[Any] = nullcontext()
+
+
+def transformed() -> bool:
+    """Whether a function transform (``vmap``, ``grad``, ``jvp``) runs: values in it are stand-ins, not numbers."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def unseen() -> AbstractContextManager[Any]:
+    """What is computed within stays out of sight of the user's own dispatch modes (counters, loggers, fakes)."""
+    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else _UNMODED
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
-    """The tensors in nested lists, tuples, dicts and dataclass-like objects."""
+    """The tensors in nested lists, tuples, mappings and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif depth <= 0:
@@ -24,16 +40,44 @@ def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from tensors_in(item, depth - 1)
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_in(item, depth - 1)
-    elif hasattr(value, "__dataclass_fields__"):
-        yield from tensors_in(list(vars(value).values()), depth - 1)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from tensors_in(getattr(value, field.name, None), depth - 1)
 
 
 def plain(tensor: Tensor) -> bool:
-    """Whether ordinary arithmetic on the values works: strided, real, on a real device."""
-    return tensor.layout is torch.strided and not tensor.is_quantized and tensor.device.type != "meta"
+    """Whether ordinary arithmetic on the values works: strided, on a real device, no stand-in for something else."""
+    return (
+        tensor.layout is torch.strided
+        and not tensor.is_quantized
+        and not tensor.is_nested
+        and tensor.device.type != "meta"
+        and type(tensor).__torch_dispatch__ is _ORDINARY
+    )
+
+
+def stand_in(tensor: Tensor) -> bool:
+    """Whether a tensor has a shape and no values: on the meta device, or a fake one of a tracer."""
+    kind = getattr(sys.modules.get("torch._subclasses.fake_tensor"), "FakeTensor", ())
+    return tensor.device.type == "meta" or isinstance(tensor, kind)
+
+
+def is_leaf(tensor: Tensor) -> bool:
+    """``tensor.is_leaf``; False for a view made without gradients of something that was changed (torch refuses)."""
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape in plain numbers; -1 where a size is a symbol or differs from row to row (nested tensors)."""
+    if tensor.is_nested:
+        return (-1,) * tensor.dim()
+    return tuple(size if type(size) is int else -1 for size in tensor.shape)
 
 
 def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
@@ -43,23 +87,43 @@ def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
 
 
 def sample_view(parameter: Tensor) -> Tensor:
-    """A strided view of about :data:`SAMPLE` elements that follows in-place changes."""
+    """A strided view of about :data:`SAMPLE` elements that follows in-place changes, whatever the memory format."""
     data = parameter.detach()
-    if not data.is_contiguous():
-        return data.reshape(-1)[:SAMPLE]
-    return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
+    if data.is_contiguous():
+        return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
+    while data.numel() > 2 * SAMPLE:
+        longest = max(range(data.dim()), key=data.size)
+        data = data[(slice(None),) * longest + (slice(None, None, 2),)]
+    return data
 
 
-def foreach_norms(tensors: Sequence[Tensor]) -> list[float]:
+def uniform(tensors: Sequence[Tensor]) -> bool:
+    """Whether one kernel can take all of them."""
+    kinds = {(t.dtype, t.device, t.layout) for t in tensors}
+    return len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point()
+
+
+def foreach_norms(tensors: list[Tensor]) -> list[float]:
     """Euclidean norms in one transfer; sparse and unusual tensors one by one."""
+    return norms_of(tensors, uniform(tensors))
+
+
+def norms_of(tensors: list[Tensor], alike: bool) -> list[float]:
+    """The same where it is known already whether the tensors are :func:`uniform`."""
     if not tensors:
         return []
-    with torch.no_grad():
-        kinds = {(t.dtype, t.device, t.layout) for t in tensors}
-        if len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point():
-            found: list[float] = torch.stack(torch._foreach_norm(list(tensors))).tolist()
+    if tensors[0].requires_grad and torch.is_grad_enabled():  # what the norms are would be recorded, too
+        with torch.no_grad():
+            return norms_of(tensors, alike)
+    if alike:
+        try:
+            norms = torch._foreach_norm(tensors)
+            # One transfer from a device; in main memory stacking costs more than it saves.
+            found: list[float] = [n.item() for n in norms] if norms[0].is_cpu else torch.stack(norms).tolist()
             return found
-        return [_norm(t) for t in tensors]
+        except RuntimeError:  # they no longer are: moved apart, or sparse by now
+            pass
+    return [_norm(t.detach()) for t in tensors]
 
 
 def _norm(tensor: Tensor) -> float:
@@ -74,7 +138,7 @@ def _norm(tensor: Tensor) -> float:
 
 def total(norms: Sequence[float]) -> float:
     """The norm of the concatenation; NaN and infinity are kept."""
-    return math.sqrt(sum(v * v for v in norms)) if norms else 0.0
+    return math.sqrt(sum([v * v for v in norms])) if norms else 0.0
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -8,21 +8,30 @@ so that the user's own ``with`` blocks of modes are never popped out of order.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from sgd_doctor.observe.comparisons import NAMES
+from sgd_doctor.observe.operands import dim_of, identical, measured
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
-from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
+from sgd_doctor.observe.tensors import (
+    is_leaf,
+    plain,
+    shape_of,
+    transformed,
+    unseen,
+)
 from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
-DISTINCT_LIMIT = 4096
+MAX_IDENTITIES = 20_000
+"""Entries of a map from tensors after which those of freed tensors are given up."""
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -90,8 +99,12 @@ class Identities:
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+        self._limit = MAX_IDENTITIES
 
     def put(self, tensor: Tensor, value: Any) -> None:
+        if len(self._entries) >= self._limit:
+            self._entries = {i: e for i, e in self._entries.items() if e[0]() is not None}
+            self._limit = max(MAX_IDENTITIES, 2 * len(self._entries))
         self._entries[id(tensor)] = (weakref.ref(tensor), value)
 
     def get(self, tensor: Tensor, default: Any = None) -> Any:
@@ -119,6 +132,8 @@ class Tracer(TorchFunctionMode):
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
         self.picked: Identities = Identities()
+        self.foreign: Identities = Identities()
+        """What depends on models alone that no optimizer holds (a teacher, a target network)."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
@@ -127,25 +142,22 @@ class Tracer(TorchFunctionMode):
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
         self.layer: Callable[[], tuple[str, int]] = lambda: ("", -1)
         """Class of the module that is being called, and the site that built it."""
+        self.on_compare: Callable[[str, list[Tensor], list[bool], tuple[Any, ...]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
-        self._on = False
+        self.on = False
 
     # -- switching
 
     def switch(self, on: bool) -> None:
         """Push or pop the mode, where that is safe."""
-        if on and not self._on and torch._C._len_torch_function_stack() == 0:
+        if on and not self.on and torch._C._len_torch_function_stack() == 0:
             self.__enter__()  # type: ignore[no-untyped-call]
-            self._on = True
-        elif not on and self._on:
+            self.on = True
+        elif not on and self.on:
             depth = torch._C._len_torch_function_stack()
             if depth and torch._C._get_function_stack_at(depth - 1) is self:
                 self.__exit__(None, None, None)
-                self._on = False
-
-    @property
-    def on(self) -> bool:
-        return self._on
+                self.on = False
 
     def begin(self) -> None:
         """Start a new trace."""
@@ -153,11 +165,15 @@ class Tracer(TorchFunctionMode):
         self.made.clear()
         self.derived.clear()
         self.lost.clear()
+        self.foreign.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Iterator[Tensor]) -> None:
+    def model_returned(self, outputs: Sequence[Tensor], foreign: bool = False) -> None:
+        """What the model gives is what losses and metrics are made of."""
         for tensor in outputs:
             self.derived.put(tensor, True)
+            if foreign and not tensor.requires_grad:
+                self.foreign.put(tensor, True)
 
     # -- the mode
 
@@ -165,7 +181,7 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused or self.stepping:
+        if self.paused or self.stepping or transformed():
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
@@ -179,7 +195,8 @@ class Tracer(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not torch.compiler.is_compiling():
             try:
-                self._note(name, args, kwargs, result)
+                with unseen():
+                    self._note(name, args, kwargs, result)
             except Exception as error:  # watching must never end the user's run
                 self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
         return result
@@ -200,9 +217,11 @@ class Tracer(TorchFunctionMode):
         derived = [self.is_derived(t) for t in inputs]
         if self.on_data_write is not None and name in IN_PLACE and not any(derived) and inputs[0]._base is not None:
             self.on_data_write(self.sites.here())
+        if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
+            self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
-            for output in outputs:
-                self.derived.put(output, True)
+            foreign = all(self.foreign.get(t, not d) for t, d in zip(inputs, derived, strict=True))
+            self.model_returned(outputs, foreign)
             self._look_for_pair(name, inputs, derived)
             self._look_for_likelihood(name, inputs, derived, outputs)
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
@@ -261,13 +280,14 @@ class Tracer(TorchFunctionMode):
         elif name in _HANDING | _REDUCING:
             found = self.picked.get(inputs[0])
             if found is not None and name in _REDUCING:
-                self.on_pair(*found, "gather", self.sites.here())
+                output, labels = found
+                self.on_pair(output, labels, "gather", self.sites.here())
             elif found is not None and len(inputs) == 1:
                 self.picked.put(outputs[0], found)
 
     def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
         """The first function in which data meet a weight: what a functional model normalises or not."""
-        weights = [t.requires_grad and t.is_leaf for t in inputs]
+        weights = [t.requires_grad and is_leaf(t) for t in inputs]
         if any(weights) and not all(weights) and self.on_weights is not None:
             index = weights.index(False)
             if not inputs[index].requires_grad and inputs[index].dim() >= 1 and inputs[index].numel() > 1:
@@ -296,12 +316,12 @@ class Tracer(TorchFunctionMode):
                 site=self.sites.here(),
                 module=self.module_path(),
                 inputs=operands,
-                shape=tuple(outputs[0].shape) if outputs else (),
-                dim=_dim(args, kwargs),
+                shape=shape_of(outputs[0]) if outputs else (),
+                dim=dim_of(args, kwargs),
                 phase="forward" if self.in_forward else "loss",
                 scalar=next((float(v) for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)), None),
                 reduction=kwargs.get("reduction") if isinstance(kwargs.get("reduction"), str) else None,
-                identical=close and _identical(inputs),
+                identical=close and identical(inputs),
                 recorded=torch.is_grad_enabled(),
                 layer=layer,
                 built=built,
@@ -312,71 +332,14 @@ class Tracer(TorchFunctionMode):
 
     def _operand(self, tensor: Tensor, derived: bool, measure: bool) -> Operand:
         base = Operand(
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             dtype=str(tensor.dtype).removeprefix("torch."),
             derived=derived,
-            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
+            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and is_leaf(tensor)),
             origin=self.made.get(tensor, -1),
-            lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
+            foreign=bool(self.foreign.get(tensor)),
+            lost=-1 if tensor.requires_grad and not is_leaf(tensor) else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base
-        return _measured(base, tensor)
-
-
-def _dim(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    value = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-@torch.no_grad()
-def _identical(inputs: list[Tensor]) -> bool:
-    if len(inputs) < 2 or inputs[0].shape != inputs[1].shape or not all(plain(t) for t in inputs[:2]):
-        return False
-    if inputs[0] is inputs[1]:
-        return True
-    # Two branches that learn may well agree at first; two that do not learn never change that.
-    return inputs[0].numel() > 1 and not any(t.requires_grad for t in inputs[:2]) and torch.equal(inputs[0], inputs[1])
-
-
-@torch.no_grad()
-def _measured(base: Operand, tensor: Tensor) -> Operand:
-    values = thinned(tensor)
-    reals = values.float()
-    low, high = (float(v) for v in reals.aminmax())
-    small = values.numel() <= DISTINCT_LIMIT
-    whole = tensor.numel() == values.numel()
-    return Operand(
-        shape=base.shape,
-        dtype=base.dtype,
-        derived=base.derived,
-        parameter=base.parameter,
-        origin=base.origin,
-        lost=base.lost,
-        minimum=_number(low),
-        maximum=_number(high),
-        mean=_number(float(reals.mean())),
-        std=_number(float(reals.std(unbiased=False))),
-        row_sums_to_one=whole and rows_are_probabilities(tensor),
-        distinct=int(torch.unique(values).numel()) if small else None,
-        log_rows=whole and rows_are_log_probabilities(tensor),
-        row_sums=_row_sums(tensor) if whole else None,
-        base=_base(tensor),
-    )
-
-
-def _base(tensor: Tensor) -> tuple[int, ...]:
-    """Shape of the tensor that this one is a view of, where it shows all of it."""
-    base = tensor._base
-    return tuple(base.shape) if base is not None and base.numel() == tensor.numel() else ()
-
-
-def _row_sums(tensor: Tensor) -> tuple[float, float] | None:
-    if not tensor.is_floating_point() or tensor.dim() < 2:
-        return None
-    low, high = (float(v) for v in tensor.detach().float().sum(class_dim(tensor)).aminmax())
-    return (low, high) if low - low == 0 and high - high == 0 else None
-
-
-def _number(value: float) -> float | None:
-    return value if value - value == 0 else None
+        return measured(base, tensor)

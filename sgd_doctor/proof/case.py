@@ -7,20 +7,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from sgd_doctor import stats
-from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severity, Suspicion
+from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Rule, Severity, Suspicion
 from sgd_doctor.lab import Lab, Trial
+from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
-from sgd_doctor.report import RuledOut
+from sgd_doctor.report import RuledOut, SuggestedLr
 
-SHORT, LONG = 100, 300
+SHORT, LONG = 100, 200
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
 LEAST_STEPS = 10
 MAX_LONG = 2000
-RESEED = Intervention("reseed", "other seed", {"seed": 20_011})
-"""Other random numbers: the deciding pair of runs is made once more with them."""
+SAME_LR = 0.05
+OWN_FAULT = 30.0
+"""A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
+the repaired loop wants more than this, its lr is a fault of its own."""
+OWN_FAULT_DOWN = 10.0
+"""The same for a change that lets the loop bear larger rates, not smaller ones (inputs standardised)."""
+PAST_THE_BREAK = 30
+BROKEN = 3.0
+"""A loss of so many times its start, over ten steps, is a break that a deciding run has to reach."""
+SEEDS = (20_011, 30_011, 40_009)
+RESEEDS = tuple(
+    Intervention("reseed", f"other seed{' ' * bool(n)}{n or ''}", {"seed": seed}) for n, seed in enumerate(SEEDS)
+)
+"""Other random numbers: the deciding pair of runs is made once more with them; more often where a replay of the
+unchanged loop does not repeat the watched run."""
+SAME_STEPS = 5
+SAME_LOSS = 1e-3
+"""Relative difference that other thread counts explain over the first steps."""
 
 
 @dataclass
@@ -33,6 +51,17 @@ class Proven:
     optimizer_line: int | None = None
     hyperparameters: dict[str, float] = field(default_factory=dict)
     """What the optimizer was built with, so that an edit is made only where the source says the same."""
+    without_lr: str = ""
+    """The advice without the lr that was added to it; empty where none was."""
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """A pattern whose change was worth nothing by itself, with the pair of runs that showed it."""
+
+    suspicion: Suspicion
+    control: Trial
+    treated: Trial
 
 
 @dataclass
@@ -44,6 +73,7 @@ class Diagnosis:
     not_checked: list[RuledOut] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    suggested_lr: SuggestedLr | None = None
 
 
 class Case:
@@ -53,10 +83,18 @@ class Case:
         lab: the observed run, and replays of it.
         seconds_left: time that may still be spent on replays.
         probes: whether replays may be made at all.
+        ask: what all checks suspect in a recording.
     """
 
-    def __init__(self, lab: Lab, *, seconds_left: Callable[[], float], probes: bool) -> None:
-        self.lab, self.seconds_left, self.probes = lab, seconds_left, probes
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        seconds_left: Callable[[], float],
+        probes: bool,
+        ask: Callable[[Recording], list[Suspicion]] = lambda _: [],
+    ) -> None:
+        self.lab, self.seconds_left, self.probes, self.ask = lab, seconds_left, probes, ask
         self.observed = lab.observed
         self.result = Diagnosis()
         self.applied: tuple[Intervention, ...] = ()
@@ -66,6 +104,10 @@ class Case:
         self.metric = "loss"
         self.settled: set[str] = set()
         self.lr_retuned = False
+        self.harmless: list[Harmless] = []
+        """Patterns without harm of their own, so far."""
+        self.tentative: list[Harmless] = []
+        """Those of them whose treatment was switched on because nothing learned without."""
         self.untreated = ""
         """A fact that stands, but that no replay could take away."""
 
@@ -81,6 +123,37 @@ class Case:
         per_step = self.observed.facts.seconds / max(1, done)
         affordable = self.seconds_left() / max(1e-6, per_step * arms)
         return max(1, int(min(wanted, available, max(affordable, 2 * LEAST_STEPS))))
+
+    def repeats(self) -> bool:
+        """Whether an unchanged replay showed the losses of the watched run; true where none was made yet."""
+        control = next((r for (arm, _, _), r in self.lab.done.items() if not arm and r is not None), None)
+        if control is None:
+            return True
+        count = min(SAME_STEPS, control.steps, self.observed.steps)
+        ours, theirs = self.observed.column("loss")[:count], control.column("loss")[:count]
+        return bool(np.allclose(ours, theirs, rtol=SAME_LOSS, equal_nan=True))
+
+    def again(
+        self, first: tuple[Intervention, ...], second: tuple[Intervention, ...], steps: int, metric: str, why: str
+    ) -> list[tuple[Trial, Trial]]:
+        """The deciding pair of runs with other random numbers: once, or three times where runs do not repeat."""
+        seeds = RESEEDS[:1] if self.repeats() else RESEEDS
+        arms = [(seed, *arm) for seed in seeds for arm in (first, second)]
+        trials = self.lab.run(arms, steps, metric, f"{why}: once more with another seed")
+        return list(zip(trials[::2], trials[1::2], strict=True))
+
+    def telling(self) -> int:
+        """Steps of a deciding run: past the point where the watched run broke, where it did so late, and SHORT steps
+        into the stage of the script that was traced."""
+        loss = self.observed.column("loss")
+        first = self.observed.facts.nonfinite
+        start = stats.finite_median(loss[:5])
+        blocks = loss[: len(loss) // 10 * 10].reshape(-1, 10).mean(axis=1)
+        broken = np.flatnonzero(~(blocks <= BROKEN * start)) if start > 0 else np.array([], int)
+        late = [first.step] if first is not None else [10 * int(broken[-1]) + 10] if len(broken) else []
+        traced = self.observed.facts.trace_step
+        stage = traced + SHORT if traced > 1 else 0
+        return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage)))
 
     def unproven(self, suspicions: Sequence[Suspicion]) -> None:
         why = "no replay was possible" if self.probes else "probes are switched off"
@@ -99,6 +172,29 @@ class Case:
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def is_own_fault(self, treated: Trial, factor: float, least: float = OWN_FAULT) -> bool:
+        """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""
+        if treated.recording is None or max(factor, 1 / factor) < least * 0.99:
+            return False
+        wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
+        return any(s.rule is wanted for s in self.ask(treated.recording))
+
+    def suppose(self, current: Recording | None, knobs: Sequence[Suspicion]) -> None:
+        """Switch the treatments of the harmless patterns on, and ask again what they may have hidden."""
+        self.tentative, self.harmless = self.harmless, []
+        self.applied = self.supposed()
+        self.current = current or self.current
+        again = {s.check for s in knobs}
+        self.settled -= again
+        self.result.ruled_out = [r for r in self.result.ruled_out if r.check not in again]
+
+    def supposed(self, without: Harmless | None = None) -> tuple[Intervention, ...]:
+        """What is applied with the treatments of the harmless patterns, all or all but one."""
+        known = [i for h in (*self.tentative, *self.harmless) for i in h.suspicion.treatments[0].interventions]
+        left_out = without.suspicion.treatments[0].interventions if without is not None else ()
+        kept = [i for i in (*self.applied, *(i for i in known if i not in self.applied)) if i not in left_out]
+        return tuple(kept)
 
     def adopt(self, interventions: tuple[Intervention, ...], best: Trial, factor: float, plain: Trial) -> None:
         """A confirmed treatment stays on."""
@@ -123,15 +219,29 @@ class Case:
         proof = None
         if control is not None and treated is not None and treated.recording is not None:
             proof = self.proof(control, treated, suspicion.metric)
-        edits = suspicion.edits
-        if lr_factor != 1.0:
-            value = stats.round_lr(user_lr(self.observed) * lr_factor)
+        edits, written = suspicion.edits, suspicion.advice
+        value = self.retuned(lr_factor)
+        if value is not None:
             suspicion = msgspec.structs.replace(suspicion, advice=f"{suspicion.advice}, and set lr={value:g}")
             edits = (*edits, Edit("set-optimizer-arg", {"arg": "lr", "value": value})) if edits else ()
         level = severity or suspicion.severity
         if level is Severity.ADVICE and suspicion.severity is not Severity.ADVICE and suspicion.needs_harm:
             suspicion = msgspec.structs.replace(suspicion, title=f"{suspicion.title} (no harm measured)")
         self.add(finding_of(suspicion, proof, level), suspicion, edits)
+        self.result.proven[-1].without_lr = written if value is not None else ""
+
+    def retuned(self, factor: float) -> float | None:
+        """The lr that goes with a change, where it is not the written one; earlier advice on lr is taken back."""
+        if factor == 1.0:
+            return None
+        for earlier in self.result.proven:
+            if earlier.without_lr:
+                earlier.finding = msgspec.structs.replace(earlier.finding, fix=Fix(text=earlier.without_lr))
+                earlier.edits = tuple(e for e in earlier.edits if e.args.get("arg") != "lr")
+                earlier.without_lr = ""
+        written = user_lr(self.observed)
+        value = stats.round_lr(written * factor * applied_lr_factor(self.applied))
+        return value if abs(value - written) > SAME_LR * written else None
 
     def add(self, finding: Finding, suspicion: Suspicion, edits: tuple[Edit, ...]) -> None:
         optimizers = self.observed.facts.optimizers

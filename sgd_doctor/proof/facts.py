@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sgd_doctor.findings import Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
-from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
+from sgd_doctor.proof.case import MAX_LONG, Case, Harmless, shown
+from sgd_doctor.report import RuledOut
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
-PAST_THE_BREAK = 30
+LONG_SHARE = 0.08
+"""Share of the untreated loss by which a full-length run has to be lower, where that is little in units of the trivial
+loss: what the benchmark of the sample scripts counts as clearly worse."""
 
 
 class FactProver:
@@ -25,7 +30,7 @@ class FactProver:
             self.case.conclude(suspicion, None, None)
             self.case.untreated = suspicion.check
             return True
-        steps = self.case.length(self.long_enough())
+        steps = self.case.length(self.case.telling())
         treatment = suspicion.treatments[0]
         control, treated = self.case.lab.run(
             [self.case.applied, (*self.case.applied, *treatment.interventions)],
@@ -41,18 +46,16 @@ class FactProver:
             gain = min(gain, self.beyond_rate(suspicion, treatment, best, steps))
         applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
-            self.case.conclude(suspicion, control, best, severity=Severity.ADVICE)
+            self.case.harmless.append(Harmless(suspicion, control, best))
             return True
-        self.case.conclude(suspicion, control, best, lr_factor=factor)
-        self.case.adopt(applied, best, factor, treated)
+        if self.case.is_own_fault(treated, factor):
+            # Two faults: this one is concluded with what both changes are worth, the lr is judged next.
+            self.case.conclude(suspicion, control, best)
+            self.case.adopt(applied, treated, 1.0, treated)
+        else:
+            self.case.conclude(suspicion, control, best, lr_factor=factor)
+            self.case.adopt(applied, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
-
-    def long_enough(self) -> int:
-        """Steps of the deciding runs: past the point where the watched run was no longer finite, and SHORT steps
-        into the stage of the script that was traced."""
-        facts = self.case.observed.facts
-        broken = facts.nonfinite.step + PAST_THE_BREAK if facts.nonfinite is not None else 0
-        return max(SHORT, min(MAX_LONG, max(broken, facts.trace_step + SHORT if facts.trace_step > 1 else 0)))
 
     def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
         """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
@@ -74,6 +77,35 @@ class FactProver:
         factor, best = experiments.best()
         return (best, factor) if treated.score - best.score > NEAR else (treated, 1.0)
 
+    def suppose_harmful(self, knobs: Sequence[Suspicion]) -> bool:
+        """Two faults may hide each other: where nothing learns, the harmless patterns are treated all the same."""
+        if not self.case.harmless:
+            return False
+        trial = self.case.lab.run(
+            [self.case.supposed()],
+            self.case.length(self.case.telling()),
+            self.case.metric,
+            "nothing learns: with the suspicious patterns out of the way",
+        )[0]
+        self.case.suppose(trial.recording, knobs)
+        return True
+
+    def settle(self) -> None:
+        """Each pattern that was supposed to hurt, alone put back: harm, or advice; the others are advice."""
+        steps = self.case.length(self.case.telling())
+        for item in self.case.tentative:
+            metric = item.suspicion.metric
+            why = f"{item.suspicion.check}: put back, with the other changes on"
+            control, treated = self.case.lab.run(
+                [self.case.supposed(without=item), self.case.applied], steps, metric, why
+            )
+            if control.score - treated.score > FACT_GAIN:
+                self.case.conclude(item.suspicion, control, treated)
+            else:
+                self.case.harmless.append(item)
+        for item in self.case.harmless:
+            self.case.conclude(item.suspicion, item.control, item.treated, severity=Severity.ADVICE)
+
     def prove_long(self, suspicion: Suspicion) -> bool:
         self.case.settled.add(suspicion.check)
         steps = self.case.length(min(MAX_LONG, self.case.observed.steps), arms=2)
@@ -81,9 +113,15 @@ class FactProver:
         control, treated = self.case.lab.run(
             arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
         )
-        if control.score - treated.score > NEAR:
+        gain = control.score - treated.score
+        lower = control.raw is not None and treated.raw is not None and treated.raw < (1 - LONG_SHARE) * control.raw
+        if gain > NEAR or (gain > FACT_GAIN and lower):
             self.case.conclude(suspicion, control, treated)
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True
-        self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
+        if suspicion.only_proven:
+            why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
+            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+        else:
+            self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False

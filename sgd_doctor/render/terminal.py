@@ -70,6 +70,9 @@ def _blocks(report: Report, marks: _Marks) -> Iterator[RenderableType]:
         yield from _section("Advice", marks)
         for finding in advice:
             yield from _advice(finding)
+    if report.suggested_lr is not None:
+        yield from _section("Suggested learning rate", marks)
+        yield _indent(Text(words.suggestion(report.suggested_lr)))
     if report.problems and report.ruled_out:
         yield from _section("Ruled out", marks)
         for item in report.ruled_out:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from sgd_doctor.findings import Evidence, Finding, Location, Proof, Severity, finite
-from sgd_doctor.report import ProbeInfo, Report, RuledOut
+from sgd_doctor.render.columns import hyper_series
+from sgd_doctor.report import ProbeInfo, Report, RuledOut, SuggestedLr
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -227,6 +228,18 @@ def duration(seconds: float) -> str:
     return f"{number(float(f'{seconds:.2g}'))} s"
 
 
+def suggestion(found: SuggestedLr) -> str:
+    """The suggested learning rate with its range and what it measured."""
+    ranged = f" ({number(found.low)} to {number(found.high)} train about as well)" if found.low < found.high else ""
+    written = "as written" if 0.99 < found.lr / found.written < 1.01 else f"instead of {number(found.written)}"
+    with_ = f", with {one_line(' + '.join(found.together_with))}" if found.together_with else ""
+    text = (
+        f"lr {number(found.lr)}{ranged}, {written}{with_}: {metric_name(found.metric)} {number(found.value)} after "
+        f"{plural(found.steps, 'step')}; the search took {plural(found.probe_steps, 'probe step')}"
+    )
+    return text if found.learned else f"{text}. No rate learned much: look for another cause first"
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """Environment and circumstances, as label and value."""
     run = report.run
@@ -237,11 +250,13 @@ def facts(report: Report) -> list[tuple[str, str]]:
     rows.append(("Probes", f"{plural(len(run.probes), 'run')}, replayed by {run.replay}" if run.probes else "none"))
     if run.overhead is not None and math.isfinite(run.overhead):
         rows.append(("Recording cost", f"{max(0.0, run.overhead - 1) * 100:.0f} % of the run time"))
-    rates = {rate for rate in map(finite, report.curves.lr) if rate is not None}
-    if len(rates) == 1:
-        rows.append(("Learning rate", f"{number(rates.pop())} in all steps"))
+    for name, series in hyper_series(report):
+        values = {value for value in map(finite, series) if value is not None}
+        if len(values) == 1:
+            rows.append((name.capitalize(), f"{number(values.pop())} in all steps"))
     rows += [(one_line(name), one_line(version)) for name, version in sorted(run.versions.items())]
-    rows.append((report.tool.name, one_line(report.tool.version)))
+    if report.tool.name not in run.versions:
+        rows.append((report.tool.name, one_line(report.tool.version)))
     return rows
 
 
@@ -259,7 +274,9 @@ def probe_name(probe: ProbeInfo) -> str:
 
 
 def relative_path(path: str, root: Path) -> str:
-    """``path`` below ``root`` where it lies there, with forward slashes."""
+    """``path`` below ``root`` where it lies there, with forward slashes; of a notebook's cell, that of the notebook."""
+    file, mark, cell = path.rpartition(".ipynb cell ")
+    path = f"{file}.ipynb" if mark and cell.isdigit() else path
     try:
         return Path(path).relative_to(root).as_posix()
     except ValueError:
