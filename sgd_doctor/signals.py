@@ -200,6 +200,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Backward call, and number of nodes of the graph that it walked."""
     shared_states: tuple[tuple[int, int, int], ...] = ()
     """Line and step at which a ``state_dict`` was taken, and step at which it was loaded into its own tensors."""
+    data_writes: tuple[int, ...] = ()
+    """Lines that write in place into a view of a tensor, outside the model."""
     comparisons: tuple[Comparison, ...] = ()
     shared_modules: tuple[SharedModule, ...] = ()
     curvature: tuple[float, ...] = ()

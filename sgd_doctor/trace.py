@@ -210,10 +210,9 @@ def at_site(recording: Recording, op: Operation) -> dict[str, Any]:
     return args | ({"module": op.module} if op.module is not None else {})
 
 
-def site_of(recording: Recording, op: Operation, *kinds: str) -> int:
+def site_of(op: Operation, *kinds: str) -> int:
     """Where ``op`` is written: the line that builds its module of one of ``kinds``, else the line of the call."""
-    built = recording.facts.module_sites.get(op.module or "", -1)
-    return built if recording.facts.module_kinds.get(op.module or "") in kinds and built >= 0 else op.site
+    return op.built if op.layer in kinds and op.built >= 0 else op.site
 
 
 def normal_dim(op: Operation) -> int | None:

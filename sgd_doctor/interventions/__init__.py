@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.curvature import MeasureCurvature
-from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
-from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
+from sgd_doctor.interventions.functions import DropFunction, MoveAxes, ReshapeTarget, StandardiseOperand
+from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetDampening, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
     NegateGradients,
+    ReorderRows,
     ReplaceFunction,
     ScaleGradients,
     SetFunctionArgument,
@@ -38,6 +39,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
     "hold-lr": HoldLr,
     "momentum": SetMomentum,
+    "dampening": SetDampening,
     "weight-decay": SetWeightDecay,
     "zero-after-step": ZeroAfterStep,
     "skip-zero-grad": SkipZeroGrad,
@@ -48,6 +50,8 @@ APPLIERS: dict[str, type[Applier]] = {
     "match-evaluation": MatchEvaluation,
     "drop-function": DropFunction,
     "reshape-target": ReshapeTarget,
+    "move-axes": MoveAxes,
+    "reorder-rows": ReorderRows,
     "reseed": Reseed,
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,

@@ -23,6 +23,7 @@ class BackwardWatch(Part):
     def begins(self, loss: Tensor) -> None:
         """Gradients of ``loss`` are about to be computed."""
         o = self.observer
+        o.tracer.stepping = False  # where a step ended by an exception
         o.anchor()
         site = o.event("backward")
         o.counts.backwards += 1

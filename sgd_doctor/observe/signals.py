@@ -46,6 +46,7 @@ MAX_BATCHES = 64
 MAX_NORMS = 64
 MAX_BUILT = 64
 EVAL_BATCHES = 8
+MAX_WRITES = 8
 MAX_EVAL_SITES = 8
 MAX_GRAPH = 20_000
 
@@ -105,6 +106,7 @@ class SignalRecorder(Part):
         self.models: dict[tuple[str, int], _Built] = {}
         self.taken: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.shared: list[tuple[int, int, int]] = []
+        self.data_writes: dict[int, None] = {}
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[int, _Drawn] = {}
@@ -161,6 +163,11 @@ class SignalRecorder(Part):
         values = thinned(tensor, 1 << 16).float()
         if len(self.drift) < MAX_BATCHES:
             self.drift.append((self.observer.steps.count, float(values.mean()), float(values.std())))
+
+    def data_written(self, site: int) -> None:
+        """A view of a tensor was written into, outside the model."""
+        if site >= 0 and not self.observer.stack and len(self.data_writes) < MAX_WRITES:
+            self.data_writes[site] = None
 
     def eval_layer_input(self, module: nn.Module, args: tuple[Any, ...], site: int) -> None:
         tensor = first_tensor(args)
@@ -301,6 +308,7 @@ class SignalRecorder(Part):
             graph_sizes=tuple(self.graph_sizes),
             curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
+            data_writes=tuple(self.data_writes),
             comparisons=self.comparisons.freeze(),
             shared_modules=tuple(self.repeated),
             leaking_feature=self.targets.leaking_feature(),

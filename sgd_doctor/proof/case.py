@@ -163,14 +163,17 @@ class Case:
         return ()
 
     def telling(self) -> int:
-        """Steps of a deciding run: past the point where the watched run broke, where it did so late."""
+        """Steps of a deciding run: past the point where the watched run broke, where it did so late, and SHORT steps
+        into the stage of the script that was traced."""
         loss = self.observed.column("loss")
         first = self.observed.facts.nonfinite
         start = stats.finite_median(loss[:5])
         blocks = loss[: len(loss) // 10 * 10].reshape(-1, 10).mean(axis=1)
         broken = np.flatnonzero(~(blocks <= BROKEN * start)) if start > 0 else np.array([], int)
         late = [first.step] if first is not None else [10 * int(broken[-1]) + 10] if len(broken) else []
-        return max(SHORT, min(MAX_LONG, max(late, default=0) + PAST_THE_BREAK))
+        traced = self.observed.facts.trace_step
+        stage = traced + SHORT if traced > 1 else 0
+        return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage)))
 
     def unproven(self, suspicions: Sequence[Suspicion]) -> None:
         why = "no replay was possible" if self.probes else "probes are switched off"
