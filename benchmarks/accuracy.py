@@ -1,11 +1,13 @@
 """Diagnose every sample script and compare with ``sample_scripts/expected.toml``.
 
-Usage: ``python benchmarks/accuracy.py [--only TEXT] [--verbose]``.  Prints one line a script and the totals.
+Usage: ``python benchmarks/accuracy.py [--only TEXT] [--verbose] [--fixes] [--part K/N]``.  Prints one line a script
+and the totals.  ``--fixes`` also runs each edited script to its end, beside the broken and the repaired one.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -18,6 +20,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+from fixes import Repair, repair
 
 from sgd_doctor.options import Options
 from sgd_doctor.report import Report
@@ -42,11 +46,15 @@ class Row:
     located: bool
     confirmed: bool
     quiet: bool
+    then: str = ""
+    second: bool = True
+    """Whether the second of two faults stands after the first, at its place."""
+    repair: Repair | None = None
 
     @property
     def right(self) -> bool:
         if self.expect == "faulty":
-            return self.first and self.confirmed and self.located
+            return self.first and self.confirmed and self.located and self.second
         return self.quiet
 
 
@@ -74,17 +82,28 @@ def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
         among=cause in names[:3],
         located=any(abs(line - wanted) <= NEAR_LINES for wanted in entry.get("lines", [])),
         confirmed=top is not None and top.confidence.value == "confirmed",
+        then=entry.get("then", ""),
+        second="then" not in entry or _after(report, entry["then"], entry.get("then_lines", [])),
         quiet=not names and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
     )
 
 
-def diagnose(entry: dict[str, Any]) -> Row:
+def _after(report: Report, check: str, lines: list[int]) -> bool:
+    """Whether ``check`` is a problem behind the first one, near one of ``lines``."""
+    found = [f for f in report.problems[1:] if f.check == check and f.location is not None]
+    return any(abs(f.location.line - line) <= NEAR_LINES for f in found if f.location for line in lines)
+
+
+def diagnose(entry: dict[str, Any], fixes: bool) -> Row:
     """Diagnose one script from its own folder."""
     path = SAMPLES / entry["path"]
     os.chdir(path.parent)
     started = time.monotonic()
     outcome = diagnose_target(Target("script", path.name, tuple(entry.get("argv", ()))), Options(), Talk())
-    return judge(entry, outcome.report, time.monotonic() - started)
+    row = judge(entry, outcome.report, time.monotonic() - started)
+    if fixes and row.expect == "faulty" and outcome.patched:
+        row.repair = repair(entry, outcome.patched)
+    return row
 
 
 def show(row: Row, verbose: bool) -> None:
@@ -97,6 +116,8 @@ def show(row: Row, verbose: bool) -> None:
         f"{'diff' if fixed else '    '} {row.seconds:5.1f} s",
         flush=True,
     )
+    if row.repair is not None:
+        print(f"        {'edited' if row.repair.helps else 'NO HELP'}: {row.repair}", flush=True)
     if not row.right or verbose:
         for finding in row.report.findings:
             line = finding.location.line if finding.location else None
@@ -124,6 +145,12 @@ def totals(rows: list[Row]) -> None:
     print(f"confirmed         {sum(r.confirmed for r in faulty)}/{len(faulty)}")
     print(f"within 2 lines    {sum(r.located for r in faulty)}/{len(faulty)}")
     print(f"diff run, offered {len(offered)}/{len(faulty)}")
+    repairs = [r.repair for r in faulty if r.repair is not None and not math.isnan(r.repair.way)]
+    if repairs:
+        print(f"half way or more  {sum(r.helps for r in repairs)}/{len(repairs)} (full runs of the edited scripts)")
+    two = [r for r in faulty if r.then]
+    if two:
+        print(f"both faults named {sum(r.first and r.second for r in two)}/{len(two)}")
     print(f"healthy, silent   {sum(r.quiet for r in others)}/{len(others)}")
     for kind, steps in spent.items():
         print(f"probe steps, {kind:<8} median {steps[len(steps) // 2]}, most {steps[-1]}")
@@ -136,10 +163,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--fixes", action="store_true", help="run every edited script to its end")
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th script, from the K-th on")
     arguments = parser.parse_args()
+    part, parts = map(int, arguments.part.split("/"))
     rows = []
-    for entry in entries(arguments.only):
-        rows.append(diagnose(entry))
+    for entry in list(entries(arguments.only))[part - 1 :: parts]:
+        rows.append(diagnose(entry, arguments.fixes))
         show(rows[-1], arguments.verbose)
     totals(rows)
     return int(not all(r.right for r in rows))

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from sgd_doctor.observe.hooks import install
-from sgd_doctor.observe.observer import Limits, Observer
+from sgd_doctor.observe.limits import Limits
+from sgd_doctor.observe.observer import Observer
 
 NEVER = 10**9
 

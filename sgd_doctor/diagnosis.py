@@ -47,7 +47,7 @@ class Examiner:
     ) -> None:
         self.checks = checks
         self.case = Case(lab, seconds_left=seconds_left, probes=probes)
-        self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
+        self.facts, self.knobs = FactProver(self.case, self.ask), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
         self.last = LastProver(self.case)
         self.symptoms: list[Suspicion] = []

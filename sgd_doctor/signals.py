@@ -173,6 +173,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Backward call, and number of nodes of the graph that it walked."""
     shared_states: tuple[tuple[int, int, int], ...] = ()
     """Line and step at which a ``state_dict`` was taken, and step at which it was loaded into its own tensors."""
+    curvature: tuple[float, ...] = ()
+    """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
     leaking_feature: int | None = None
     """A single feature that is the label itself."""
     nonfinite_share: float = 0.0

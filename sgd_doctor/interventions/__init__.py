@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
+from sgd_doctor.interventions.curvature import MeasureCurvature
 from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
 from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
@@ -72,6 +73,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "clip-gradients": ClipGradients,
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
+    "measure-curvature": MeasureCurvature,
 }
 
 

@@ -28,7 +28,7 @@ class _OtherTarget(_AtSite):
 
     def report(self, output: Tensor, target: Tensor, changed: Tensor, name: str) -> None:
         """Let the observer measure the pair."""
-        self.observer.meet(output, changed, name, self.observer.sites.here())
+        self.observer.calls.meet(output, changed, name, self.observer.sites.here())
 
     def rewrite(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -68,7 +68,7 @@ class RescaleTargets(_OtherTarget):
     def report(self, output: Tensor, target: Tensor, changed: Tensor, name: str) -> None:
         if self.args.get("restore", True):
             output = output.detach() * self.args["scale"] + self.args["shift"]
-            self.observer.meet(output, target, name, self.observer.sites.here())
+            self.observer.calls.meet(output, target, name, self.observer.sites.here())
         else:
             super().report(output, target, changed, name)
 

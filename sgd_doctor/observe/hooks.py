@@ -17,8 +17,9 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe.counts import SchedulerState
 from sgd_doctor.observe.loading import watch_loading
-from sgd_doctor.observe.observer import Observer, SchedulerState
+from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
 
 MAX_METRICS = 512
@@ -59,11 +60,11 @@ def install(observer: Observer) -> Patches:
 def _modules(o: Observer, patches: Patches) -> None:
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return None if torch.compiler.is_compiling() else o.forward_begins(module, args)
+        return None if torch.compiler.is_compiling() else o.forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
         if not torch.compiler.is_compiling():
-            o.forward_ends(module, output)
+            o.forward.ends(module, output)
 
     patches.hook(modules.register_module_forward_pre_hook(before))
     patches.hook(modules.register_module_forward_hook(after, always_call=True))
@@ -82,8 +83,8 @@ def _modules(o: Observer, patches: Patches) -> None:
 
 
 def _optimizers(o: Observer, patches: Patches) -> None:
-    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, *_: o.step_begins(opt)))
-    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, *_: o.step_ends(opt)))
+    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, *_: o.stepping.begins(opt)))
+    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, *_: o.stepping.ends(opt)))
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:
@@ -119,13 +120,13 @@ def _backward(o: Observer, patches: Patches) -> None:
             loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
             if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
                 return original(tensors, *args, **kwargs)
-            o.backward_begins(loss)
+            o.backward.begins(loss)
             o.in_backward = True
             try:
                 result = original(tensors, *args, **kwargs)
             finally:
                 o.in_backward = False
-            o.backward_ends()
+            o.backward.ends()
             return result
 
         return wrapper
@@ -137,9 +138,9 @@ def _backward(o: Observer, patches: Patches) -> None:
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
-            o.backward_begins(loss)
+            o.backward.begins(loss)
             result = original(outputs, inputs, *args, **kwargs)
-            o.backward_ends()
+            o.backward.ends()
             return result
 
         return wrapper
@@ -224,7 +225,7 @@ def _clipping(o: Observer, patches: Patches) -> None:
             if any(applier.skips_clip(site) for applier in o.appliers):
                 return torch.zeros(())
             result = original(*args, **kwargs)
-            o.clipped(original.__name__, site, args, kwargs, result)
+            o.signals.clipped(original.__name__, site, args, kwargs, result)
             return result
 
         return wrapper
@@ -268,7 +269,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
             batch = original(self)
             if not o.finished and o.here():
                 o.event("data")
-                o.drawn(self)
+                o.signals.drawn(self)
             return batch
 
         return wrapper

@@ -20,7 +20,7 @@ def watch_loading(o: Observer, patches: Patches) -> None:
         def wrapper(self: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
             recorder = o.structure
             if not recorder.loading and not o.finished and o.here():
-                o.state_loaded(self, state_dict)
+                o.signals.state_loaded(self, state_dict)
             recorder.loading += 1
             try:
                 result = original(self, state_dict, *args, **kwargs)

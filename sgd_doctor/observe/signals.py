@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
+from sgd_doctor.observe.guard import Part, guarded
 from sgd_doctor.observe.layers import layers_of
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
@@ -81,11 +82,11 @@ class _Drawn:
     batches: int = 0
 
 
-class SignalRecorder:
+class SignalRecorder(Part):
     """What the observer sees beside gradients and losses.  It changes nothing and keeps little."""
 
     def __init__(self, observer: Observer) -> None:
-        self.observer = observer
+        super().__init__(observer)
         self.layers: list[Layer] = []
         self.places: dict[tuple[str, int, str | None], _Place] = {}
         self.target: Tensor | None = None
@@ -107,6 +108,7 @@ class SignalRecorder:
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.curvature: list[float] = []
 
     # -- modules
 
@@ -193,6 +195,7 @@ class SignalRecorder:
             entry.same += entry.first is not None and entry.first() is first
             entry.first = weakref.ref(first)
 
+    @guarded
     def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else 0.0))
         limit = float(limit) if math.isfinite(float(limit)) else 0.0
@@ -223,6 +226,7 @@ class SignalRecorder:
         except TypeError:
             return
 
+    @guarded
     def state_loaded(self, module: nn.Module, state: Any) -> None:
         """A kept state goes back into the model: are its tensors the model's own?"""
         entry = self.taken.get(id(state))
@@ -237,9 +241,12 @@ class SignalRecorder:
     def loader_built(self, loader: object, site: int) -> None:
         self.loader_sites[id(loader)] = site
 
-    def batch_drawn(self, loader: object, sampler: object, batch_size: int | None) -> None:
+    @guarded
+    def drawn(self, iterator: Any) -> None:
         """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
-        entry = self.loaders.setdefault(id(loader), _Drawn(type(sampler).__name__, batch_size or 0))
+        batches = iterator._index_sampler
+        sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None)
+        entry = self.loaders.setdefault(id(batches), _Drawn(type(sampler).__name__, size or 0))
         entry.batches += torch.is_grad_enabled()
 
     # -- the end
@@ -275,6 +282,7 @@ class SignalRecorder:
             ),
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
+            curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,

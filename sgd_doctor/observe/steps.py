@@ -93,8 +93,8 @@ class StepRecorder:
         self.names: dict[int, str] = {}
         self.own_time = 0.0
         self.started = time.perf_counter()
-        self._norms: list[float] = []
-        self._held: list[Tensor] = []
+        self.norms: list[float] = []
+        self.held: list[Tensor] = []
         self.count = 0
 
     # -- optimizers
@@ -177,8 +177,8 @@ class StepRecorder:
 
     def before_step(self, optimizer: Optimizer, state: OptimizerState) -> None:
         self.refresh(state, optimizer)
-        self._held = [p for p in state.parameters if p.grad is not None]
-        self._norms = foreach_norms([p.grad for p in self._held if p.grad is not None])
+        self.held = [p for p in state.parameters if p.grad is not None]
+        self.norms = foreach_norms([p.grad for p in self.held if p.grad is not None])
         if self.rich():
             if state.views is None:
                 state.views = [sample_view(p) for p in state.parameters if plain(p) and p.is_floating_point()]
@@ -187,25 +187,25 @@ class StepRecorder:
 
     def stale_share(self, state: OptimizerState) -> float:
         """Share of the parameters with a gradient whose gradient contains an already used one."""
-        if state.stale is None or not self._held:
+        if state.stale is None or not self.held:
             return 0.0
-        live = {id(p): norm for p, norm in zip(self._held, self._norms, strict=True)}
+        live = {id(p): norm for p, norm in zip(self.held, self.norms, strict=True)}
         after = state.after or []
         hits = sum(
             flag and bool(live.get(id(p), 0.0) != 0.0) and p.grad is not None and id(p.grad) == old[0]
             for p, flag, old in zip(state.parameters, state.stale, after, strict=True)
         )
-        return hits / len(self._held)
+        return hits / len(self.held)
 
     def after_step(self, optimizer: Optimizer, state: OptimizerState, row: dict[str, float]) -> None:
         """Finish the row of this step; ``row`` brings the loss and what else the observer knows."""
-        grad_norm = total(self._norms)
+        grad_norm = total(self.norms)
         group = hyperparameters(optimizer.param_groups[0]) if optimizer.param_groups else {}
         row |= {
             "grad_norm": grad_norm,
             "stale": self.stale_share(state),
             "optimizer": float(state.number),
-            "empty_grads": float(not self._held or grad_norm == 0.0),
+            "empty_grads": float(not self.held or grad_norm == 0.0),
         }
         for name in ("lr", "momentum", "weight_decay"):
             value = group.get(name)
@@ -213,7 +213,7 @@ class StepRecorder:
         if state.before is not None and state.views is not None:
             self._update(state, row)
         self.append(row)
-        norms = dict(zip(map(id, self._held), self._norms, strict=True))
+        norms = dict(zip(map(id, self.held), self.norms, strict=True))
         state.after = [(id(p.grad), norms.get(id(p), 0.0)) for p in state.parameters]
         state.stale, state.before = None, None
         state.steps += 1
@@ -243,7 +243,7 @@ class StepRecorder:
         self.sampled_norms.append(
             {
                 self.names.get(id(p), f"parameter {i}"): n
-                for i, (p, n) in enumerate(zip(self._held, self._norms, strict=True))
+                for i, (p, n) in enumerate(zip(self.held, self.norms, strict=True))
             }
         )
         self.sampled_ratios.append(

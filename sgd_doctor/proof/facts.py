@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from sgd_doctor.findings import Severity, Suspicion, Treatment
+from collections.abc import Callable
+
+from sgd_doctor.findings import Rule, Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
 from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
+from sgd_doctor.recording import Recording
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
 PAST_THE_BREAK = 30
+OWN_FAULT = 30.0
+"""A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
+the repaired loop wants more than this, its lr is a fault of its own."""
 
 
 class FactProver:
     """Shows what facts, and changes that need the whole length, are worth."""
 
-    def __init__(self, case: Case) -> None:
-        self.case = case
+    def __init__(self, case: Case, ask: Callable[[Recording], list[Suspicion]]) -> None:
+        self.case, self.ask = case, ask
 
     def prove_fact(self, suspicion: Suspicion) -> bool:
         """Certain already; the treated run shows what the change is worth.  True if the search may go on."""
@@ -43,9 +49,21 @@ class FactProver:
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
             self.case.conclude(suspicion, control, best, severity=Severity.ADVICE)
             return True
-        self.case.conclude(suspicion, control, best, lr_factor=factor)
-        self.case.adopt(applied, best, factor, treated)
+        if self.is_own_fault(treated, factor):
+            # Two faults: this one is concluded with what both changes are worth, the lr is judged next.
+            self.case.conclude(suspicion, control, best)
+            self.case.adopt(applied, treated, 1.0, treated)
+        else:
+            self.case.conclude(suspicion, control, best, lr_factor=factor)
+            self.case.adopt(applied, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
+
+    def is_own_fault(self, treated: Trial, factor: float) -> bool:
+        """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""
+        if treated.recording is None or max(factor, 1 / factor) < OWN_FAULT:
+            return False
+        wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
+        return any(s.rule is wanted for s in self.ask(treated.recording))
 
     def long_enough(self) -> int:
         """Steps of the deciding runs: past the point where the watched run was no longer finite."""

@@ -11,6 +11,7 @@ from sgd_doctor import stats
 from sgd_doctor.findings import Edit, Rule, Severity, Suspicion
 from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnswer, LrExperiments, user_lr
 from sgd_doctor.proof.case import LONG, RESEED, Case, shown
+from sgd_doctor.proof.stability import stability
 from sgd_doctor.report import RuledOut
 
 NOT_LEARNING = 0.85
@@ -88,9 +89,11 @@ class RateProver:
             f"lr {lr:.3g} {verb}: after {answer.best.steps} steps the loss is {shown(answer.control.raw)}, "
             f"with lr {value:g} it is {shown(answer.best.raw)}"
         )
+        limit = stability(self.case) if suspicion.rule is Rule.LOWER_LR else None
         suspicion = msgspec.structs.replace(
             suspicion,
             title=title,
+            evidence=(*suspicion.evidence, limit) if limit is not None else suspicion.evidence,
             advice=f"set lr={value:g}{ranged}",
             edits=(Edit("set-optimizer-arg", {"arg": "lr", "value": value}),),
         )

@@ -13,7 +13,7 @@ RUNGS = (-2, -1, 0, 1, 2)
 """Half decades around the rate whose first update has the usual size."""
 MORE_RUNGS = 6
 """Rungs that may be added where the end of the ladder is the best."""
-SHORT, LONG, FINALISTS = 40, 150, 3
+SHORT, LONG, FINALISTS = 40, 200, 2
 """Steps of the first and of the deciding runs, and how many come so far (docs/learning_rate.md)."""
 SURE = 0.9
 """Score, in units of the trivial loss, below which a run has learned something."""
@@ -24,7 +24,7 @@ class LrSuggester:
 
     The method: the rate whose first update is 0.02 of the weight norm (times 1 - momentum for SGD), half decades
     around it for 40 steps each from the same state on the same batches, further where an end is the best; the best
-    three for 150 steps; of those that are as good the smallest, because short runs over-estimate.
+    two for 200 steps; of those that are as good the smallest, because short runs over-estimate.
     ``docs/learning_rate.md`` compares it with the rules of the learning-rate finders.
     """
 

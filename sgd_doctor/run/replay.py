@@ -25,7 +25,8 @@ import msgspec
 import torch
 
 from sgd_doctor.interventions import appliers
-from sgd_doctor.observe.observer import Limits, Observer
+from sgd_doctor.observe.limits import Limits
+from sgd_doctor.observe.observer import Observer
 from sgd_doctor.run import shield
 from sgd_doctor.run.spec import Command, Note, line
 

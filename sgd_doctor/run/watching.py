@@ -161,7 +161,8 @@ def watch(run: Run, control_fd: int) -> Patches:
     """
     from sgd_doctor.interventions import appliers
     from sgd_doctor.observe.hooks import install
-    from sgd_doctor.observe.observer import Limits, Observer
+    from sgd_doctor.observe.limits import Limits
+    from sgd_doctor.observe.observer import Observer
     from sgd_doctor.run.replay import start_server
 
     spec = run.spec

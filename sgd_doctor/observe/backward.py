@@ -1,0 +1,105 @@
+"""Backward passes: the loss, the graph behind it, and weights that move without an optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from sgd_doctor.observe.graph import graph_leaves
+from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.nonfinite import locate
+from sgd_doctor.recording import Leaf
+
+MAX_LEAVES = 2048
+"""Leaves of the loss that are recorded."""
+
+
+class BackwardWatch(Part):
+    """Called before and after ``backward``, and ``autograd.grad`` where it stands for it."""
+
+    @guarded
+    def begins(self, loss: Tensor) -> None:
+        """Gradients of ``loss`` are about to be computed."""
+        o = self.observer
+        o.anchor()
+        site = o.event("backward")
+        o.counts.backwards += 1
+        value = float(loss.detach().item()) if loss.numel() == 1 and not loss.is_complex() else float("nan")
+        if loss.numel() == 1 and value - value != 0:
+            self.locate_nonfinite(loss, value, site)
+        if o.evaluating:
+            o.held_out.discard()
+            o.evaluating = False
+            o.counts.eval_mode_steps += 1
+        o.structure.before_backward(o.unit, o.held)
+        self._look_at_graph(loss)
+        for applier in o.appliers:
+            applier.before_backward(loss)
+        o.signals.backward_begins(loss, o.traced, power_of_two(o.unit))
+        if o.pair is not None:
+            o.pending = {
+                "task_loss": o.pair.loss,
+                "accuracy": _nan(o.pair.accuracy),
+                "balanced_error": _nan(o.pair.balanced_error),
+            }
+        o.losses.append(value)
+        o.steps.before_backward()
+
+    def _look_at_graph(self, loss: Tensor) -> None:
+        o = self.observer
+        o.loss_made = o.tracer.made.get(loss, -1) if o.traced else -1
+        if o.traced or (o.counts.optimizer_steps == 0 and o.manual.possible):
+            found = graph_leaves(loss)
+            if o.traced:
+                o.leaves = self.name_leaves(found)
+                o.structure.meet_leaves(found, o.unit == 0)
+            if o.counts.optimizer_steps == 0:
+                row = o.manual.compare(found)
+                if row is not None:
+                    self.manual_step(row)
+
+    def name_leaves(self, found: Sequence[Tensor]) -> tuple[Leaf, ...]:
+        """The leaves that the loss depends on, by name, and who holds them."""
+        o = self.observer
+        held = o.structure.held_by_optimizers()
+        inside = {id(p) for root in o.roots.values() for p in root.parameters()}
+        return tuple(
+            Leaf(
+                name=o.steps.names.get(id(t), f"tensor {tuple(t.shape)}"),
+                shape=tuple(t.shape),
+                in_optimizer=id(t) in held,
+                in_module=id(t) in inside,
+            )
+            for t in found[:MAX_LEAVES]
+        )
+
+    @guarded
+    def ends(self) -> None:
+        """Gradients have been computed."""
+        o = self.observer
+        o.held.clear()
+        o.structure.after_backward(o.unit)
+        for applier in o.appliers:
+            applier.after_backward()
+        if o.counts.optimizer_steps == 0:
+            o.manual.after_backward()
+        o.boundary()
+        if o.counts.optimizer_steps == 0:
+            o.tick()
+
+    def manual_step(self, row: dict[str, float]) -> None:
+        """Weights moved between two backward calls without any optimizer: the user's own update."""
+        o = self.observer
+        row |= {"stale": 0.0, "empty_grads": 0.0} | o.take_row()
+        o.steps.append(o.manual.take() | row)
+
+    def locate_nonfinite(self, loss: Tensor, value: float, site: int) -> None:
+        """Name the first thing of this step that is not finite."""
+        o = self.observer
+        if o.nonfinite is None:
+            o.nonfinite, o.signals.culprit, o.signals.nonfinite_share = locate(o, loss, value, site)
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,79 @@
+"""Torch functions seen by the tracer: where outputs meet targets, and what plain arguments say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from sgd_doctor.observe.features import FeatureStatistics
+from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.observe.structure import drops
+from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, measure
+
+DIFFERENCES = {"sub", "rsub", "__sub__", "__rsub__"}
+TRAINING_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {
+    "mul", "__mul__", "__rmul__", "div", "gather", "__getitem__",
+    "cosine_similarity", "pairwise_distance", "cdist", "dist",
+}  # fmt: skip
+"""Functions in which an output meets its target on the way to a loss."""
+EVALUATION_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {"eq", "__eq__", "ne", "__ne__"}
+"""And without gradients: a loss, an error, or predictions compared with labels."""
+
+
+class CallWatch(Part):
+    """Called by the tracer, which is on for chosen steps only."""
+
+    @guarded
+    def meet(self, output: Tensor, target: Tensor, name: str, site: int) -> None:
+        """An output of the model met a tensor that does not depend on it: probably the target."""
+        o = self.observer
+        if name not in (EVALUATION_PAIRS if o.evaluating else TRAINING_PAIRS):
+            return
+        is_loss = name in LOSS_FUNCTIONS
+        if o.evaluating:
+            o.held_out.meet(output, target, name, o.last_output, o.targets)
+            return
+        if is_loss or name in DIFFERENCES:
+            o.counts.losses += 1
+            o.loss_sites[site] = o.loss_sites.get(site, 0) + 1
+            o.event("loss", site)
+        if o.pair is not None and (o.pair_is_loss or not is_loss):
+            return
+        pair = measure(output, target, name, o.targets)
+        if pair is not None:
+            o.pair, o.pair_is_loss = pair, is_loss
+            o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
+            o.signals.pair(output, target, pair)
+            if o.measure_task and o.root is not None:
+                o.pool.add(o.root, o.root_args, target, name)
+
+    @guarded
+    def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A function of :data:`~sgd_doctor.observe.tracer.WATCHED`: what its plain arguments say."""
+        o = self.observer
+        if "dropout" in name or name == "scaled_dot_product_attention":
+            if o.evaluating and not o.root_training and drops(name, args, kwargs):
+                o.structure.meet_dropout(name, o.sites.here(), o.module_path())
+        elif not o.evaluating:
+            key = "pos_weight" if name == "binary_cross_entropy_with_logits" else "weight"
+            weight = kwargs.get(key, args[2] if key == "weight" and len(args) > 2 else None)
+            if isinstance(weight, Tensor):
+                o.structure.meet_weights(weight, o.sites.here())
+
+    @guarded
+    def meet_activation(self, name: str, output: Tensor, site: int) -> None:
+        """The result of an activation function inside the model."""
+        self.observer.signals.activation(name, output, self.observer.module_path(), site)
+
+    @guarded
+    def meet_weights(self, name: str, data: Tensor, operand: int, site: int) -> None:
+        """Data met a weight in a function and not in a module."""
+        o = self.observer
+        if o.features is None:
+            o.features = FeatureStatistics(name, f"the operand of {name}")
+            o.features.function, o.features.function_site = name, site
+            o.features.operand, o.features.site = operand, site
+        if o.features.function_site == site and o.features.function == name:
+            o.features.add(data)
+            o.signals.first_layer_input(data)

@@ -1,0 +1,179 @@
+"""Forward passes: which model is called, with what, in which mode."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_tensor
+from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.tensors import tensors_in
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
+
+MAX_HELD = 2048
+"""Outputs of modules that are kept until the backward pass."""
+WATCHED_UNITS = 12
+"""Backward-to-backward stretches in which modes and inputs are looked at each time; later at powers of two."""
+MAX_FORWARDS = 64
+"""Forward passes without a backward call after which a stretch counts as over."""
+
+
+class ForwardWatch(Part):
+    """Called by the global hooks of modules."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(observer)
+        self.want_first = self.want_next = self.want_modes = False
+        self.forwards_in_unit = 0
+        self.unit_roots: set[int] = set()
+
+    def begins(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """A module is called; other arguments for it, or None."""
+        o = self.observer
+        if not o.stack and threading.get_ident() != o.thread:
+            return None
+        if o.finished:
+            if o.on_next_forward is not None:
+                o.on_next_forward()
+            return None
+        if not o.stack and not o.in_backward and next(module.parameters(), None) is not None:
+            self.root_begins(module, args)
+        o.stack.append(module)
+        self._look_at(module, args)
+        changed = None
+        for applier in o.appliers:
+            replaced = applier.before_forward(module, args)
+            if replaced is not None:
+                args = changed = replaced
+        return changed
+
+    def _look_at(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        o = self.observer
+        if self.want_modes and not module._modules:
+            o.structure.meet_mode(module, args)
+        if id(module) in o.structure.building and not o.in_backward:
+            o.structure.meet_fresh(module)
+        if self.want_first and isinstance(module, WEIGHT_LAYERS):
+            self.meet_first_layer(module, args)
+        elif self.want_next and not module._modules:
+            self.want_next = False
+            if o.features is not None:
+                o.features.next_layer = type(module).__name__
+        if o.traced or o.evaluating:
+            self.meet_layer(module, args)
+
+    @guarded
+    def meet_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        o = self.observer
+        if o.evaluating:
+            if module is o.first_layer:
+                o.signals.eval_layer_input(module, args, o.events[-1][2] if o.events else -1)
+        elif isinstance(module, nn.RNNBase):
+            o.signals.recurrent_called(module, args)
+
+    @guarded
+    def root_begins(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A whole model is called."""
+        o = self.observer
+        grad = torch.is_grad_enabled()
+        if grad:
+            o.anchor()
+        o.evaluating = not grad or (not module.training and o.counts.backwards > 0)
+        if id(module) not in o.roots:
+            self.adopt_root(module)
+        site = o.event("evaluate" if o.evaluating else "forward")
+        o.root_training = module.training
+        looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
+        self.want_modes = grad and looked_at
+        o.structure.root_begins(module, site, grad)
+        if o.evaluating:
+            o.counts.evaluations += 1
+            if module.training:
+                o.structure.meet_evaluation(args)
+            o.held_out.begin(o.steps.count, o.sites.stack(), site, module)
+        else:
+            o.held_out.commit()
+            o.counts.forwards += 1
+            self.forwards_in_unit += 1
+            self.unit_roots.add(id(module))
+            if self.forwards_in_unit > MAX_FORWARDS:
+                o.boundary()
+                looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
+        o.set_tracer()
+        o.tracer.in_forward = True
+        o.root, o.root_args = module, args
+        self.want_first = not o.evaluating and looked_at
+        if o.features is not None and o.features.site < 0:
+            o.features.site = site
+
+    def adopt_root(self, module: nn.Module) -> None:
+        """A model is called for the first time: names of its modules and parameters."""
+        o = self.observer
+        several = bool(o.roots)
+        prefix = f"{type(module).__name__}." if several else ""
+        o.roots[id(module)] = module
+        for name, child in module.named_modules():
+            o.module_names.setdefault(id(child), prefix + name if name else type(module).__name__)
+            kind = type(child).__name__
+            if kind.startswith(("BatchNorm", "Dropout", "SyncBatchNorm", "AlphaDropout", "InstanceNorm")):
+                o.mode_layers[kind] = None
+        for name, parameter in module.named_parameters():
+            o.steps.names.setdefault(id(parameter), prefix + name)
+        o.signals.root_seen(module, prefix)
+
+    @guarded
+    def meet_first_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """The first layer with weights of this forward pass."""
+        o = self.observer
+        self.want_first = False
+        tensor = first_tensor(args)
+        if tensor is None:
+            return
+        if o.first_layer is None:
+            o.first_layer = module
+            name, kind = o.module_names.get(id(module), ""), type(module).__name__
+            o.features = FeatureStatistics(kind, f"input of {name} ({kind})" if name else f"input of {kind}")
+            o.features.site = o.events[-1][2] if o.events else -1
+            self.want_next = True
+        if module is o.first_layer and o.features is not None:
+            o.features.add(tensor)
+            o.signals.first_layer_input(tensor)
+
+    def ends(self, module: nn.Module, output: Any) -> None:
+        """A module returned."""
+        o = self.observer
+        if not o.stack or o.stack[-1] is not module:
+            return
+        o.stack.pop()
+        if o.in_backward:
+            return
+        if not module._modules and torch.is_grad_enabled() and not o.evaluating and len(o.held) < MAX_HELD:
+            o.held.append((module, output))
+        if not o.stack and id(module) in o.roots:
+            self.root_ends(module, output)
+
+    @guarded
+    def root_ends(self, module: nn.Module, output: Any) -> None:
+        """A whole model returned."""
+        o = self.observer
+        outputs = list(tensors_in(output))
+        o.last_output = next((t for t in outputs if t.is_floating_point()), None)
+        o.tracer.in_forward = False
+        o.tracer.model_returned(iter(outputs))
+        self.want_first = self.want_next = self.want_modes = False
+        if o.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):
+            # A teacher or a target network amid a training step: what follows is training again.
+            o.held_out.discard()
+            o.evaluating = False
+            o.set_tracer()
+        o.tick()
+
+    def unit_ends(self) -> None:
+        """A backward-to-backward stretch is over."""
+        self.forwards_in_unit = 0
+        self.unit_roots.clear()

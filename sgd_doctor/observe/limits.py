@@ -1,0 +1,27 @@
+"""When a watched run ends by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PATIENCE = 8.0
+"""A run is watched no longer than this multiple of the wanted time, however few steps it made."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When the observed run ends by itself."""
+
+    max_steps: int
+    min_steps: int = 50
+    soft_seconds: float = 8.0
+    """After ``min_steps`` no longer than this is watched."""
+    overhead: float = 0.05
+
+    def over(self, steps: int, seconds: float) -> bool:
+        """Whether the time is up; where a step takes seconds, fewer steps have to do."""
+        return (
+            (steps >= self.min_steps and seconds > self.soft_seconds)
+            or (steps >= self.min_steps / 5 and seconds > 4 * self.soft_seconds)
+            or (steps >= 2 and seconds > PATIENCE * self.soft_seconds)
+        )
