@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from sgd_doctor.errors import UsageError
 from sgd_doctor.findings import Location
+from sgd_doctor.ranks import Distributed
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 
@@ -261,6 +262,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Index in ``trace`` of the operation that made what ``backward`` was called on."""
     structure: Structure | None = None
     signals: Signals = Signals()
+    distributed: Distributed | None = None
 
 
 @dataclass(frozen=True)

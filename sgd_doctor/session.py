@@ -79,6 +79,17 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
         harness.close()
 
 
+def attend_target(target: Target, options: Options, talk: Talk) -> None:
+    """Run a target beside the process that reports: it is watched, and tells that one what it saw."""
+    harness = Harness(
+        target, run=run_spec(options), shield=not options.allow_writes, seed=options.seed, echo=talk.echo
+    )
+    try:
+        harness.observe(time.monotonic() + options.time_limit)
+    finally:
+        harness.close()
+
+
 def conclude(
     recording: Recording,
     harness: Replays,

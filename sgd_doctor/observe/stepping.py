@@ -71,6 +71,7 @@ class StepWatch(Part):
         o.counts.optimizer_steps += 1
         o.steps.after_step(optimizer, o.steps.adopt(optimizer, -1), o.take_row())
         o.signals.step_ends()
+        o.ranks.stepped()
         for applier in o.appliers:
             applier.after_step(optimizer)
         o.steps.own_time += time.perf_counter() - begun

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sgd_doctor.observe.wrappers import local
+
 SAMPLE = 1024
 """Elements of each tensor by which its change in a step is judged."""
 MAX_ELEMENTS = 1 << 20
@@ -38,13 +40,13 @@ def plain(tensor: Tensor) -> bool:
 
 def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
     """A flat view (or copy) of at most about ``limit`` evenly spaced elements."""
-    flat = tensor.detach().reshape(-1)
+    flat = local(tensor.detach()).reshape(-1)
     return flat[:: max(1, flat.numel() // limit)] if flat.numel() > limit else flat
 
 
 def sample_view(parameter: Tensor) -> Tensor:
     """A strided view of about :data:`SAMPLE` elements that follows in-place changes."""
-    data = parameter.detach()
+    data = local(parameter.detach())
     if not data.is_contiguous():
         return data.reshape(-1)[:SAMPLE]
     return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
@@ -55,6 +57,7 @@ def foreach_norms(tensors: Sequence[Tensor]) -> list[float]:
     if not tensors:
         return []
     with torch.no_grad():
+        tensors = [local(t) for t in tensors]
         kinds = {(t.dtype, t.device, t.layout) for t in tensors}
         if len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point():
             found: list[float] = torch.stack(torch._foreach_norm(list(tensors))).tolist()
@@ -79,6 +82,7 @@ def total(norms: Sequence[float]) -> float:
 
 def all_finite(tensor: Tensor) -> bool:
     """Whether every value is finite; tensors without ordinary values count as finite."""
+    tensor = local(tensor)
     if not (tensor.is_floating_point() or tensor.is_complex()) or not plain(tensor) or tensor.numel() == 0:
         return True
     return bool(torch.isfinite(tensor.detach().sum()).item()) or bool(torch.isfinite(tensor.detach()).all().item())

@@ -24,6 +24,7 @@ from sgd_doctor.run.reaping import Child, adopt_orphans, end_group, release_orph
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
+from sgd_doctor.run.world import world_size
 
 INTERRUPT_SECONDS = 2.0
 """How long a script may take to go when it is interrupted as a terminal would do it."""
@@ -33,6 +34,9 @@ LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
 MAX_SHOWN = 1 << 20
 """Bytes of the script's output that are shown."""
+
+
+TOGETHER = "{} processes train together, and were watched once: what needs a comparison of runs was not checked"
 
 
 class Echo:
@@ -84,6 +88,8 @@ class ForkServerClient(Replays):
         if note.at == "anchor":
             self.replay = "fork" if note.fork else "process"
             self.why_not_forked = note.why
+            if world_size() > 1:  # a process on its own would wait for the others forever
+                self.replay, self.why_not_forked = "none", TOGETHER.format(world_size())
         self.on_note(note)
 
     # -- probes

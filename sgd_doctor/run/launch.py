@@ -20,6 +20,7 @@ from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
+from sgd_doctor.run.world import world_size
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOTSTRAP = (
@@ -41,8 +42,6 @@ class Target:
 class Harness(ProcessReplays):
     """Runs the target once under observation, and again as often as probes are wanted."""
 
-    patchable = True
-
     def __init__(
         self,
         target: Target,
@@ -56,6 +55,7 @@ class Harness(ProcessReplays):
         super().__init__(run, on_note)
         self.target, self.shield, self.seed = target, shield, seed
         self.kind, self.name, self.argv = target.kind, target.name, target.argv
+        self.patchable = world_size() == 1
         self.echo = Echo(echo)
         self._threads: list[threading.Thread] = []
 
