@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from sgd_doctor.assemble import shown_path
 from sgd_doctor.errors import MissingExtra
 from sgd_doctor.findings import Edit, Fix, Severity
 from sgd_doctor.fix import edit_source, read_source, unified_diff
+from sgd_doctor.fix.lines import moved
 from sgd_doctor.lab import Lab
 from sgd_doctor.proof.case import Diagnosis, Proven
 from sgd_doctor.proof.held_out import last_held_out
@@ -28,32 +30,96 @@ FALL = 0.95
 FALL_STEPS = 60
 
 
+@dataclass(frozen=True)
+class _Group:
+    """The edits of one finding."""
+
+    proven: Proven
+    path: str
+    edits: tuple[Edit, ...]
+    diff: str
+
+    def fix(self, measured: str, *, verified: bool = True) -> None:
+        text = self.proven.finding.fix.text
+        fix = Fix(text, self.diff, verified=verified, measured=measured)
+        self.proven.finding = msgspec.structs.replace(self.proven.finding, fix=fix)
+
+
 def add_fixes(
     diagnosis: Diagnosis, harness: Replays, lab: Lab, deadline: float, say: Callable[[str], None]
 ) -> dict[str, str]:
     """Add diffs to the findings that have a safe edit.
 
+    An edit that shows nothing by itself waits for those of the next findings: of two faults the first may have to be
+    mended before the second can be seen, but only both together learn.
+
     Returns:
-        The repaired text of each edited file, all verified edits together.
+        The repaired text of each edited file, all offered edits together.
     """
-    kept: list[tuple[str, Edit]] = []
     if not harness.editable:
         return {}
+    kept: list[_Group] = []
+    waiting: list[_Group] = []
     for proven in diagnosis.proven:
-        if proven.finding.severity is Severity.ADVICE or not proven.edits or proven.finding.location is None:
-            continue
-        path = proven.finding.location.path
-        edits = [complete(edit, proven) for edit in proven.edits]
         try:
-            fix = _fix(proven, path, edits, kept, harness, lab, deadline, say)
+            group = _group(proven)
         except MissingExtra as error:
             diagnosis.notes.append(str(error))
             return {}
-        if fix is None:
+        if group is None:
             continue
-        proven.finding = msgspec.structs.replace(proven.finding, fix=fix)
-        kept.extend((path, edit) for edit in edits)
-    return _patched(kept)
+        if not harness.patchable or (harness.replay == "none" and proven.finding.check != "missing-backward"):
+            group.fix("", verified=False)
+        elif deadline - time.monotonic() < LEAST_SECONDS:
+            group.fix("there was no time left to run the edited script", verified=False)
+        else:
+            say(f"{proven.finding.check}: running the edited script")
+            tried = _try(group, kept, waiting, harness, lab, deadline)
+            if tried is None:
+                waiting.append(group)
+                continue
+            kept.extend(tried)
+            waiting = [g for g in waiting if g not in tried]
+            continue
+        kept.append(group)
+    return _patched(kept) or {}
+
+
+def _group(proven: Proven) -> _Group | None:
+    """What would be edited; None where there is nothing to mend or no safe edit."""
+    place = proven.finding.location
+    if proven.finding.severity is Severity.ADVICE or not proven.edits or place is None:
+        return None
+    edits = tuple(complete(edit, proven) for edit in proven.edits)
+    try:
+        source = read_source(Path(place.path))
+    except (OSError, UnicodeError):
+        return None
+    after = edit_source(source, edits)
+    if after is None:
+        return None
+    return _Group(proven, place.path, edits, unified_diff(shown_path(place.path) or place.path, source, after))
+
+
+def _try(
+    group: _Group,
+    kept: Sequence[_Group],
+    waiting: Sequence[_Group],
+    harness: Replays,
+    lab: Lab,
+    deadline: float,
+) -> list[_Group] | None:
+    """The groups whose edited script did better, this one last; None where it did not."""
+    for together in ([*waiting, group], [group]) if waiting else ([group],):
+        patches = _patched([*kept, *together])
+        measured = run_edited(group.proven, patches, harness, lab, deadline) if patches else None
+        if measured:
+            others = ", ".join(g.proven.finding.check for g in together[:-1])
+            for other in together[:-1]:
+                other.fix(f"together with the fix of {group.proven.finding.check}: {measured}")
+            group.fix(f"together with the fix of {others}: {measured}" if others else measured)
+            return together
+    return None
 
 
 def complete(edit: Edit, proven: Proven) -> Edit:
@@ -76,43 +142,28 @@ def complete(edit: Edit, proven: Proven) -> Edit:
     return Edit(edit.kind, args)
 
 
-def _patched(kept: Sequence[tuple[str, Edit]]) -> dict[str, str]:
+def _patched(groups: Sequence[_Group]) -> dict[str, str] | None:
+    """The text of every edited file; None where the edits do not go together."""
     found: dict[str, str] = {}
-    for path in dict.fromkeys(p for p, _ in kept):
-        text = edit_source(read_source(Path(path)), [e for p, e in kept if p == path])
-        if text is not None:
-            found[path] = text
+    for path in dict.fromkeys(g.path for g in groups):
+        source = read_source(Path(path))
+        mine = [g.edits for g in groups if g.path == path]
+        text = edit_source(source, [e for edits in mine for e in edits]) or _one_by_one(source, mine)
+        if text is None:
+            return None
+        found[path] = text
     return found
 
 
-def _fix(
-    proven: Proven,
-    path: str,
-    edits: Sequence[Edit],
-    before: Sequence[tuple[str, Edit]],
-    harness: Replays,
-    lab: Lab,
-    deadline: float,
-    say: Callable[[str], None],
-) -> Fix | None:
-    """The fix with its diff, or None where no safe edit exists or the edited script did no better."""
-    text = proven.finding.fix.text
-    try:
-        source = read_source(Path(path))
-    except (OSError, UnicodeError):
-        return None
-    after = edit_source(source, edits)
-    if after is None:
-        return None
-    diff = unified_diff(shown_path(path) or path, source, after)
-    if not harness.patchable or (harness.replay == "none" and proven.finding.check != "missing-backward"):
-        return Fix(text, diff)
-    if deadline - time.monotonic() < LEAST_SECONDS:
-        return Fix(text, diff, measured="there was no time left to run the edited script")
-    say(f"{proven.finding.check}: running the edited script")
-    together = _patched([*before, *((path, e) for e in edits)])
-    measured = run_edited(proven, together, harness, lab, deadline)
-    return Fix(text, diff, verified=True, measured=measured) if measured else None
+def _one_by_one(source: str, groups: Sequence[Sequence[Edit]]) -> str | None:
+    """Edits that touch the same lines, each made on the text that the one before it left."""
+    text = source
+    for edits in groups:
+        after = edit_source(text, [moved(edit, source, text) for edit in edits])
+        if after is None:
+            return None
+        text = after
+    return text
 
 
 def run_edited(proven: Proven, patches: dict[str, str], harness: Replays, lab: Lab, deadline: float) -> str | None:

@@ -43,6 +43,11 @@ def scaled_lr(factor: float, lr: float) -> Intervention:
     return Intervention("lr", f"lr {lr:.3g} → {lr * factor:.3g}", {"factor": float(factor)})
 
 
+def lr_factor(interventions: Sequence[Intervention]) -> float:
+    """By how much ``interventions`` multiply the learning rate altogether."""
+    return math.prod(float(i.args["factor"]) for i in interventions if i.name == "lr")
+
+
 @dataclass
 class Lab:
     """Makes experiments on one loop and remembers them.

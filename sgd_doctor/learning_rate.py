@@ -10,7 +10,7 @@ import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.findings import Intervention
-from sgd_doctor.lab import Lab, Trial, scaled_lr
+from sgd_doctor.lab import Lab, Trial, lr_factor, scaled_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.scoring import initial
 
@@ -104,20 +104,26 @@ def _has_target(recording: Recording) -> bool:
 
 
 class LrExperiments:
-    """Arms at other learning rates on top of what is already treated."""
+    """Arms at other learning rates on top of what is already treated; factors count from the treated rate."""
 
     def __init__(self, lab: Lab, applied: tuple[Intervention, ...], metric: str, steps: int) -> None:
         self.lab, self.applied, self.metric, self.steps = lab, applied, metric, steps
-        self.lr = user_lr(lab.observed)
+        self.written = user_lr(lab.observed)
+        self.lr = self.written * lr_factor(applied)
         self.trials: dict[float, Trial] = {}
 
     def at(self, factors: Sequence[float], steps: int | None = None, why: str = "") -> list[Trial]:
         """Trials at ``factor × lr``; factor 1 is the control."""
-        arms = [self.applied if f == 1.0 else (*self.applied, scaled_lr(f, self.lr)) for f in factors]
+        arms = [self.applied if f == 1.0 else self.arm(f) for f in factors]
         trials = self.lab.run(arms, steps or self.steps, self.metric, why)
         if steps is None or steps == self.steps:
             self.trials.update(zip(factors, trials, strict=True))
         return trials
+
+    def arm(self, factor: float) -> tuple[Intervention, ...]:
+        """What is treated, at another rate: one change of lr in all."""
+        others = tuple(i for i in self.applied if i.name != "lr")
+        return (*others, scaled_lr(factor * lr_factor(self.applied), self.written))
 
     def control(self) -> Trial:
         return self.trials[1.0] if 1.0 in self.trials else self.at([1.0])[0]

@@ -131,6 +131,9 @@ def moved(recording: Recording, number: int, live: list[ParameterState], whole: 
     module = facts.model if whole else live[0].name.rpartition(".")[0]
     after = recording.site(facts.module_sites.get(module, -1))
     built = recording.site(facts.optimizers[number].site)
-    if after is None or built is None or after.path != built.path or after.line <= built.line:
+    if built is None:
         return ()
+    if after is None or after.path != built.path or after.line <= built.line:
+        # The model was built in a function: the edit looks for the statement that called it.
+        return (Edit("move-optimizer-after", {"optimizer_line": built.line}),)
     return (Edit("move-optimizer-after", {"optimizer_line": built.line, "after_line": after.line}),)

@@ -40,11 +40,17 @@ def remove_statement(source: Source, args: dict[str, Any]) -> list[Change] | Non
 
 
 def move_optimizer_after(source: Source, args: dict[str, Any]) -> list[Change] | None:
-    """Build the optimizer of ``args["optimizer_line"]`` after the statement at ``args["after_line"]``."""
+    """Build the optimizer of ``args["optimizer_line"]`` after the statement at ``args["after_line"]``.
+
+    Without ``after_line``: after the last statement of its block that assigns the model anew.
+    """
     optimizer = only(statements_at(source, int(args["optimizer_line"]), _assigns))
     if optimizer is None or not _reads_parameters(source, optimizer):
         return None
-    after = _reaching(source, optimizer, int(args["after_line"]))
+    if "after_line" in args:
+        after = _reaching(source, optimizer, int(args["after_line"]))
+    else:
+        after = _assigning_again(source, optimizer)
     if after is None:
         return None
     block = siblings(source, optimizer)
@@ -74,6 +80,21 @@ def _reaching(source: Source, optimizer: Statement, line: int) -> cst.CSTNode | 
         if found is not None and not isinstance(found, cst.FunctionDef | cst.ClassDef | cst.For | cst.While):
             return found
     return None
+
+
+def _assigning_again(source: Source, optimizer: Statement) -> cst.CSTNode | None:
+    """The last later statement of the block that assigns the variable whose parameters the optimizer was given."""
+    asked = [c.func for c in source.all(cst.Call, optimizer) if called_name(c) in {"parameters", "named_parameters"}]
+    models = {source.code(func.value) for func in asked if isinstance(func, cst.Attribute)}
+    block = siblings(source, optimizer)
+    later = block[block.index(optimizer) + 1 :]
+    found = [
+        item
+        for item in later
+        if any(source.code(t.target) in models for t in source.all(cst.AssignTarget, item))
+        and not isinstance(item, cst.FunctionDef | cst.ClassDef | cst.For | cst.While)
+    ]
+    return found[-1] if found else None
 
 
 def _reads(source: Source, item: cst.CSTNode, optimizer: Statement) -> bool:

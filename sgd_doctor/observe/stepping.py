@@ -72,7 +72,7 @@ class StepWatch(Part):
         o.steps.after_step(optimizer, o.steps.adopt(optimizer, -1), o.take_row())
         o.signals.step_ends()
         o.ranks.stepped()
-        for applier in o.appliers:
+        for applier in reversed(o.appliers):  # each puts back what it found
             applier.after_step(optimizer)
         o.steps.own_time += time.perf_counter() - begun
         o.tick()

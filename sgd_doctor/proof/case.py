@@ -11,6 +11,7 @@ import msgspec
 from sgd_doctor import stats
 from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severity, Suspicion
 from sgd_doctor.lab import Lab, Trial
+from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut, SuggestedLr
@@ -19,6 +20,7 @@ SHORT, LONG = 100, 300
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
 LEAST_STEPS = 10
 MAX_LONG = 2000
+SAME_LR = 0.05
 RESEED = Intervention("reseed", "other seed", {"seed": 20_011})
 """Other random numbers: the deciding pair of runs is made once more with them."""
 
@@ -33,6 +35,8 @@ class Proven:
     optimizer_line: int | None = None
     hyperparameters: dict[str, float] = field(default_factory=dict)
     """What the optimizer was built with, so that an edit is made only where the source says the same."""
+    without_lr: str = ""
+    """The advice without the lr that was added to it; empty where none was."""
 
 
 @dataclass
@@ -124,15 +128,29 @@ class Case:
         proof = None
         if control is not None and treated is not None and treated.recording is not None:
             proof = self.proof(control, treated, suspicion.metric)
-        edits = suspicion.edits
-        if lr_factor != 1.0:
-            value = stats.round_lr(user_lr(self.observed) * lr_factor)
+        edits, written = suspicion.edits, suspicion.advice
+        value = self.retuned(lr_factor)
+        if value is not None:
             suspicion = msgspec.structs.replace(suspicion, advice=f"{suspicion.advice}, and set lr={value:g}")
             edits = (*edits, Edit("set-optimizer-arg", {"arg": "lr", "value": value})) if edits else ()
         level = severity or suspicion.severity
         if level is Severity.ADVICE and suspicion.severity is not Severity.ADVICE and suspicion.needs_harm:
             suspicion = msgspec.structs.replace(suspicion, title=f"{suspicion.title} (no harm measured)")
         self.add(finding_of(suspicion, proof, level), suspicion, edits)
+        self.result.proven[-1].without_lr = written if value is not None else ""
+
+    def retuned(self, factor: float) -> float | None:
+        """The lr that goes with a change, where it is not the written one; earlier advice on lr is taken back."""
+        if factor == 1.0:
+            return None
+        for earlier in self.result.proven:
+            if earlier.without_lr:
+                earlier.finding = msgspec.structs.replace(earlier.finding, fix=Fix(text=earlier.without_lr))
+                earlier.edits = tuple(e for e in earlier.edits if e.args.get("arg") != "lr")
+                earlier.without_lr = ""
+        written = user_lr(self.observed)
+        value = stats.round_lr(written * factor * applied_lr_factor(self.applied))
+        return value if abs(value - written) > SAME_LR * written else None
 
     def add(self, finding: Finding, suspicion: Suspicion, edits: tuple[Edit, ...]) -> None:
         optimizers = self.observed.facts.optimizers
