@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-import signal
 import sys
 import tokenize
 import warnings
@@ -21,7 +20,7 @@ from sgd_doctor.options import DEFAULT_BUDGET, DEFAULT_TIME_LIMIT, Options, chos
 from sgd_doctor.progress import Progress
 from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
-from sgd_doctor.run.world import rank, world_size
+from sgd_doctor.run.world import heed_termination, rank
 
 ON_STDOUT = ("text", "json", "sarif", "github")
 DEFAULT_NAME = "sgd-doctor-report"
@@ -72,11 +71,11 @@ def run(request: Request) -> int:
     chosen_checks(options)
     plan = plan_of(request, settings)
     kind = kind_of(request)
-    if world_size() > 1 and kind not in ("report", "recording"):
-        # Whoever started the processes ends them with SIGTERM: say what is known by then, as after Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        if rank() > 0:
-            return _attend(request, kind, options)
+    heed_termination()
+    if rank() and kind not in ("report", "recording"):
+        from sgd_doctor.beside import attend
+
+        return attend(kind, request.target, request.arguments, options)
     if kind == "report":
         report = Report.from_json(_read(request.target), name=request.target)
         patched: dict[str, str] = {}
@@ -275,17 +274,6 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
     return outcome.report, outcome.patched, outcome.interrupted
-
-
-def _attend(request: Request, kind: str, options: Options) -> int:
-    """This is not the process that reports: run the target beside it."""
-    from sgd_doctor.run.harness import Limited
-    from sgd_doctor.run.launch import Target
-    from sgd_doctor.session import Talk, attend_target
-
-    talk = Talk(echo=Limited(sys.stderr.buffer.write))
-    attend_target(Target(kind, request.target, request.arguments), options, talk)
-    return ExitCode.OK
 
 
 class _Sink:

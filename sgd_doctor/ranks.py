@@ -48,7 +48,7 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Empty while it runs."""
     losses: tuple[float | None, ...] = ()
     weights: tuple[tuple[int, float], ...] = ()
-    """Steps (powers of two), each with one number that stands for all weights after it."""
+    """Steps, each with one number that stands for all weights before the next one."""
     loaders: tuple[RankLoader, ...] = ()
     crash: RankCrash | None = None
 

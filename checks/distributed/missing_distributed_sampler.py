@@ -90,8 +90,8 @@ class MissingDistributedSampler(Check):
                 ),
             ),
             explains=("sampler-set-epoch-missing",),
-            advice="give each process a share of its own: DataLoader(data, ..., sampler=DistributedSampler(data)) in the "
-            "place of shuffle=True, and sampler.set_epoch(epoch) in every epoch",
+            advice="give each process a share of its own: DataLoader(data, ..., sampler=DistributedSampler(data)) "
+            "in place of shuffle=True, and sampler.set_epoch(epoch) in every epoch",
         )
 
 

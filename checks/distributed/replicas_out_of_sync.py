@@ -25,8 +25,8 @@ class ReplicasOutOfSync(Check):
     fraction of the data, at the price of all.
 
     ## How it is proven
-    One number stands for all weights after steps 1, 2, 4, 8, ... of every process. They differ, and go on to differ:
-    a run that averages its weights now and then is left in peace.
+    One number stands for all weights after each of the first 32 steps of every process, and then after ever fewer. They
+    differ, and go on to differ: a run that averages its weights every few steps is left in peace.
 
     ## How to fix it
     Wrap the model once, before the optimizer is built: `model = DistributedDataParallel(model)`; call the wrapped model

@@ -67,16 +67,12 @@ class UnequalBatches(Check):
             return Suspicion(
                 check=self.name,
                 severity=Severity.ERROR if stopped else Severity.WARNING,
-                title=f"the processes have {min(known)} to {max(known)} batches in an epoch: who has more waits for the others",
+                title=f"the processes have {min(known)} to {max(known)} batches in an epoch, and wait for each other",
                 rule=Rule.FACT,
                 location=recording.location(loaders[0].site),
                 evidence=(
                     Evidence("batches_by_process", told, "the same in all", f"batches in one pass: {told}"),
-                    *(
-                        (Evidence("steps_by_process", steps, "the same in all", f"ended: {steps}"),)
-                        if stopped
-                        else ()
-                    ),
+                    *((Evidence("steps_by_process", steps, "the same in all", f"ended: {steps}"),) if stopped else ()),
                 ),
                 explains=("script-crashed",),
                 advice="let DistributedSampler divide the data, or train within 'with model.join():'",

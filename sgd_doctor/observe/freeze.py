@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sgd_doctor.observe.observer import Observer
-from sgd_doctor.observe.wrappers import unwrapped
+from sgd_doctor.observe.wrappers import class_name
 from sgd_doctor.ranks import Distributed
 from sgd_doctor.recording import Array, Crash, Facts, HeldOut, Operation, Recording, TaskFacts
 from sgd_doctor.signals import Signals
@@ -44,7 +44,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         weights_moved=_weights_moved(o),
         loss_sites=tuple(sorted(o.loss_sites, key=lambda s: -o.loss_sites[s])),
         device=_device(o),
-        model=type(unwrapped(root)).__name__ if root is not None else "",
+        model=class_name(root) if root is not None else "",
         model_parameters=sum(p.numel() for p in root.parameters()) if root is not None else 0,
         roots=len(o.roots),
         versions=versions(),

@@ -34,6 +34,8 @@ STOP = PREFIX + "stop"
 LAST_WORDS_SECONDS = 5.0
 """How long the first process waits for the others' last words."""
 NEWS_SECONDS = 1.0
+ALL_WEIGHTS = 32
+"""Steps after each of which weights are compared; later at powers of two."""
 MAX_LOADERS = 8
 MAX_PASSES = 16
 MAX_ROWS = 1024
@@ -149,12 +151,12 @@ class RankRecorder(Part):
             found.rows += row_keys(tensors_in(batch))[: MAX_ROWS - len(found.rows)]
 
     @guarded
-    def stepped(self) -> None:
-        """An optimizer has stepped."""
+    def step_begins(self) -> None:
+        """An optimizer is about to step: what the loop did to the weights after the last one is done."""
         count = self.observer.steps.count
-        if not self.join():
+        if not self.join() or not count:
             return
-        if power_of_two(count):
+        if count <= ALL_WEIGHTS or power_of_two(count):
             value = weights_key(p for root in self.observer.roots.values() for p in unwrapped(root).parameters())
             if value is not None:
                 self.weights.append((count, value))

@@ -44,6 +44,7 @@ class StepWatch(Part):
         o.structure.step_made()
         if state.before is not None:
             o.structure.stepped(o.steps.held)
+        o.ranks.step_begins()
         if o.nonfinite is None:
             self.check_gradients()
         o.steps.own_time += time.perf_counter() - begun
@@ -71,7 +72,6 @@ class StepWatch(Part):
         o.counts.optimizer_steps += 1
         o.steps.after_step(optimizer, o.steps.adopt(optimizer, -1), o.take_row())
         o.signals.step_ends()
-        o.ranks.stepped()
         for applier in reversed(o.appliers):  # each puts back what it found
             applier.after_step(optimizer)
         o.steps.own_time += time.perf_counter() - begun

@@ -17,6 +17,13 @@ def unwrapped(module: nn.Module) -> nn.Module:
             return module
 
 
+def class_name(model: nn.Module) -> str:
+    """Name of the user's own class: FSDP2 puts one of its own before it."""
+    kind = type(unwrapped(model))
+    sharded = kind.__name__.startswith("FSDP") and len(kind.__bases__) == 2
+    return kind.__bases__[1].__name__ if sharded else kind.__name__
+
+
 def is_sharded(tensor: Tensor) -> bool:
     """Whether this process holds a part of the tensor only (a DTensor, as with FSDP2)."""
     return hasattr(tensor, "_local_tensor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 
 def rank() -> int:
@@ -20,3 +21,9 @@ def _number(name: str, default: int) -> int:
         return int(os.environ.get(name, ""))
     except ValueError:
         return default
+
+
+def heed_termination() -> None:
+    """Where several processes train together, treat SIGTERM as Ctrl-C: whoever started them ends them so."""
+    if world_size() > 1:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
