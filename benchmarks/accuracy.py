@@ -48,7 +48,7 @@ class Row:
     quiet: bool
     then: str = ""
     second: bool = True
-    """Whether the second of two faults stands after the first, at its place."""
+    """Whether the other of two faults stands after the first, at its place."""
     repair: Repair | None = None
 
     @property
@@ -72,18 +72,20 @@ def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
     cause = entry.get("cause", "")
     top = report.problems[0] if report.problems else None
     line = top.location.line if top is not None and top.location is not None else -99
+    # Two faults may be mended in either order.
+    wanted = {cause: entry.get("lines", [])} | ({entry["then"]: entry["then_lines"]} if "then" in entry else {})
     return Row(
         path=entry["path"],
         expect=entry["expect"],
         cause=cause,
         report=report,
         seconds=seconds,
-        first=bool(names) and names[0] == cause,
+        first=bool(names) and names[0] in wanted,
         among=cause in names[:3],
-        located=any(abs(line - wanted) <= NEAR_LINES for wanted in entry.get("lines", [])),
+        located=bool(names) and any(abs(line - near) <= NEAR_LINES for near in wanted.get(names[0], [])),
         confirmed=top is not None and top.confidence.value == "confirmed",
         then=entry.get("then", ""),
-        second="then" not in entry or _after(report, entry["then"], entry.get("then_lines", [])),
+        second=all(_after(report, check, lines) for check, lines in wanted.items() if check not in names[:1]),
         quiet=not names and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
     )
 

@@ -21,7 +21,7 @@ from sgd_doctor.proof.case import LEAST_STEPS, SHORT, Case, Diagnosis, Proven
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
 from sgd_doctor.proof.knobs import KnobProver
-from sgd_doctor.proof.last import LastProver
+from sgd_doctor.proof.last import STUCK, LastProver
 from sgd_doctor.proof.rates import RateProver
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut
@@ -77,6 +77,7 @@ class Examiner:
                 for s in self.ask(self.case.current)
                 if s.rule in (Rule.FACT, Rule.LOWER_LR, Rule.HIGHER_LR) or s.check in at_first
             ]
+        self.facts.settle()
         self.held_out.prove([s for s in first if s.rule is Rule.HELD_OUT])
         self.last.prove([s for s in first if s.rule is Rule.LAST])
         self.remarks([s for s in first if s.rule is Rule.NOTE])
@@ -136,6 +137,8 @@ class Examiner:
             self.lr_arms(experiments, bool(knobs), lower is not None, higher is not None)
         winner = self.knobs.best_knob(knobs, experiments, steps)
         if winner is not None:
+            return True
+        if experiments.trials and not experiments.best()[1].score < STUCK and self.facts.suppose_harmful(knobs):
             return True
         if not blocked and not self.case.lr_retuned:
             self.rates.judge_lr(experiments, lower, higher)

@@ -50,45 +50,98 @@ def add_fixes(
 ) -> dict[str, str]:
     """Add diffs to the findings that have a safe edit.
 
-    An edit that shows nothing by itself waits for those of the next findings: of two faults the first may have to be
-    mended before the second can be seen, but only both together learn.
-
     Returns:
         The repaired text of each edited file, all offered edits together.
     """
     if not harness.editable:
         return {}
-    kept: list[_Group] = []
-    waiting: list[_Group] = []
-    for proven in diagnosis.proven:
-        try:
-            group = _group(proven)
-        except MissingExtra as error:
-            diagnosis.notes.append(str(error))
-            return {}
+    fixer = _Fixer(harness, lab, deadline, say)
+    try:
+        for proven in diagnosis.proven:
+            if proven.finding.severity is not Severity.ADVICE:
+                fixer.add(proven)
+    except MissingExtra as error:
+        diagnosis.notes.append(str(error))
+    return _patched(fixer.kept) or {}
+
+
+class _Fixer:
+    """Runs the edited script for one finding after the other.
+
+    An edit that shows nothing by itself waits for those of the next findings: of two faults the first may have to be
+    mended before the second can be seen, but only both together learn.
+    """
+
+    def __init__(self, harness: Replays, lab: Lab, deadline: float, say: Callable[[str], None]) -> None:
+        self.harness, self.lab, self.deadline, self.say = harness, lab, deadline, say
+        self.kept: list[_Group] = []
+        self.waiting: list[_Group] = []
+        self.unmended = 0
+        """Causes so far that have no edit: what comes after them was proven with them treated."""
+
+    def add(self, proven: Proven) -> None:
+        group = _group(proven)
         if group is None:
-            continue
-        if not harness.patchable or (harness.replay == "none" and proven.finding.check != "missing-backward"):
+            self.unmended += 1
+        elif not self.harness.patchable or (
+            self.harness.replay == "none" and proven.finding.check != "missing-backward"
+        ):
             group.fix("", verified=False)
-        elif deadline - time.monotonic() < LEAST_SECONDS:
+            self.kept.append(group)
+        elif self.deadline - time.monotonic() < LEAST_SECONDS:
             group.fix("there was no time left to run the edited script", verified=False)
+            self.kept.append(group)
         else:
-            say(f"{proven.finding.check}: running the edited script")
-            tried = _try(group, kept, waiting, harness, lab, deadline)
-            if tried is None:
-                waiting.append(group)
-                continue
-            kept.extend(tried)
-            waiting = [g for g in waiting if g not in tried]
-            continue
-        kept.append(group)
-    return _patched(kept) or {}
+            self.say(f"{proven.finding.check}: running the edited script")
+            tried = self.best_together(group)
+            self.kept.extend(tried)
+            self.waiting = [g for g in (*self.waiting, group) if g not in tried]
+
+    def best_together(self, group: _Group) -> list[_Group]:
+        """The groups whose edited script did better, this one last; none where it did not."""
+        for together in ([*self.waiting, group], [group]) if self.waiting else ([group],):
+            patches = _patched([*self.kept, *together])
+            measured = self.run(group.proven, patches, len(self.waiting) + 1 - len(together)) if patches else None
+            if measured:
+                others = ", ".join(g.proven.finding.check for g in together[:-1])
+                for other in together[:-1]:
+                    other.fix(f"together with the fix of {group.proven.finding.check}: {measured}")
+                group.fix(f"together with the fix of {others}: {measured}" if others else measured)
+                return together
+        return []
+
+    def run(self, proven: Proven, patches: dict[str, str], left_out: int) -> str | None:
+        """What the edited script measured, in words; None where it did not do better."""
+        proof = proven.finding.proof
+        steps = proof.steps if proof is not None else FALL_STEPS
+        metric = proof.metric if proof is not None else "loss"
+        task = metric != "loss"
+        recording = self.harness.run_patched(patches, steps, measure_task=task, deadline=self.deadline)
+        if recording is None or not recording.steps:
+            return None
+        if proof is None or proof.treated is None:
+            return _fell(recording)
+        baseline = proof.baseline
+        if metric == "held_out_loss":
+            value = last_held_out(recording)
+        else:
+            scale = self.lab.scale(metric, steps)
+            value = scale.raw(recording, min(steps, recording.steps)) if scale is not None else None
+            if scale is not None and self.unmended + left_out:
+                # The proof's own control had another cause treated, which this script still has.
+                written = scale.raw(self.lab.observed, steps)
+                baseline = min((v for v in (baseline, written) if v is not None), default=None)
+        if value is None or not _keeps(value, baseline, proof.treated):
+            return None
+        name = metric.replace("_", " ")
+        old = "a value that is not finite" if baseline is None else f"{baseline:.3g}"
+        return f"the edited script, run for {recording.steps} steps: {name} {value:.3g} instead of {old}"
 
 
 def _group(proven: Proven) -> _Group | None:
-    """What would be edited; None where there is nothing to mend or no safe edit."""
+    """What would be edited; None where no edit is safe."""
     place = proven.finding.location
-    if proven.finding.severity is Severity.ADVICE or not proven.edits or place is None:
+    if not proven.edits or place is None:
         return None
     edits = tuple(complete(edit, proven) for edit in proven.edits)
     try:
@@ -99,27 +152,6 @@ def _group(proven: Proven) -> _Group | None:
     if after is None:
         return None
     return _Group(proven, place.path, edits, unified_diff(shown_path(place.path) or place.path, source, after))
-
-
-def _try(
-    group: _Group,
-    kept: Sequence[_Group],
-    waiting: Sequence[_Group],
-    harness: Replays,
-    lab: Lab,
-    deadline: float,
-) -> list[_Group] | None:
-    """The groups whose edited script did better, this one last; None where it did not."""
-    for together in ([*waiting, group], [group]) if waiting else ([group],):
-        patches = _patched([*kept, *together])
-        measured = run_edited(group.proven, patches, harness, lab, deadline) if patches else None
-        if measured:
-            others = ", ".join(g.proven.finding.check for g in together[:-1])
-            for other in together[:-1]:
-                other.fix(f"together with the fix of {group.proven.finding.check}: {measured}")
-            group.fix(f"together with the fix of {others}: {measured}" if others else measured)
-            return together
-    return None
 
 
 def complete(edit: Edit, proven: Proven) -> Edit:
@@ -164,28 +196,6 @@ def _one_by_one(source: str, groups: Sequence[Sequence[Edit]]) -> str | None:
             return None
         text = after
     return text
-
-
-def run_edited(proven: Proven, patches: dict[str, str], harness: Replays, lab: Lab, deadline: float) -> str | None:
-    """What the edited script measured, in words; None where it did not do better."""
-    proof = proven.finding.proof
-    steps = proof.steps if proof is not None else FALL_STEPS
-    metric = "task_loss" if proof is not None and proof.metric == "held_out_loss" else proof.metric if proof else "loss"
-    recording = harness.run_patched(patches, steps, measure_task=metric != "loss", deadline=deadline)
-    if recording is None or not recording.steps:
-        return None
-    if proof is None or proof.treated is None:
-        return _fell(recording)
-    if proof.metric == "held_out_loss":
-        value = last_held_out(recording)
-    else:
-        scale = lab.scale(metric, steps)
-        value = scale.raw(recording, min(steps, recording.steps)) if scale is not None else None
-    if value is None or not _keeps(value, proof.baseline, proof.treated):
-        return None
-    name = proof.metric.replace("_", " ")
-    old = "a value that is not finite" if proof.baseline is None else f"{proof.baseline:.3g}"
-    return f"the edited script, run for {recording.steps} steps: {name} {value:.3g} instead of {old}"
 
 
 def _keeps(value: float, baseline: float | None, treated: float) -> bool:

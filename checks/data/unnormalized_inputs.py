@@ -126,7 +126,7 @@ class UnnormalizedInputs(Check):
                 "exploding-gradient",
             ),
             advice="standardise every feature with the training set's mean and standard deviation",
-            edits=(Edit("standardise-inputs", {}),),
+            edits=(Edit("standardise-inputs", {"features": len(features.mean), "layer": features.layer}),),
         )
 
 

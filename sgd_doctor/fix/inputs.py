@@ -9,6 +9,7 @@ import libcst as cst
 from sgd_doctor.fix.blocks import block_of, insert_after, siblings
 from sgd_doctor.fix.changes import Change
 from sgd_doctor.fix.forward import is_forward
+from sgd_doctor.fix.front import standardise_in_front
 from sgd_doctor.fix.kinds import kind_of
 from sgd_doctor.fix.names import assigned_value, bindings
 from sgd_doctor.fix.own_dataset import standardise_own_dataset
@@ -20,13 +21,19 @@ from sgd_doctor.fix.tracing import Tracer
 def standardise_inputs(source: Source, args: dict[str, Any]) -> list[Change] | None:
     """Standardise the data behind the forward call at ``args["forward_line"]``.
 
-    All other data that reaches the same model gets the same statistics; ``None`` where it is not
-    plain to see what that is.
+    All other data that reaches the same model gets the same statistics. Where it is not plain to see what that is,
+    a layer in front of the model does it, if ``args`` tell the number of ``features`` and the first ``layer``.
     """
     call = _forward_at(source, int(args["forward_line"]))
-    data = _data_of(source, call) if call is not None else None
     if call is None:
         return None
+    found = _standardised_data(source, call)
+    return standardise_in_front(source, call, args) if found is None else found
+
+
+def _standardised_data(source: Source, call: cst.Call) -> list[Change] | None:
+    """Changes where the data are made; ``None`` where that is not plain to see."""
+    data = _data_of(source, call)
     if data is None:
         return standardise_own_dataset(source, call)
     if _is_standardised(source, data):
@@ -43,8 +50,14 @@ def standardise_inputs(source: Source, args: dict[str, Any]) -> list[Change] | N
 
 
 def _forward_at(source: Source, line: int) -> cst.Call | None:
+    """The only model that is called there, or of several nested ones the innermost."""
     calls = [call for call in source.at(cst.Call, line) if is_forward(source, call)]
-    return calls[0] if len(calls) == 1 else None
+    inner = [c for c in calls if not any(other is not c and _within(source, other, c) for other in calls)]
+    return inner[0] if len(inner) == 1 else None
+
+
+def _within(source: Source, inner: cst.Call, outer: cst.Call) -> bool:
+    return any(above is outer for above in source.ancestors(inner))
 
 
 def _data_of(source: Source, call: cst.Call) -> Data | None:

@@ -39,6 +39,15 @@ class Proven:
     """The advice without the lr that was added to it; empty where none was."""
 
 
+@dataclass(frozen=True)
+class Harmless:
+    """A pattern whose change was worth nothing by itself, with the pair of runs that showed it."""
+
+    suspicion: Suspicion
+    control: Trial
+    treated: Trial
+
+
 @dataclass
 class Diagnosis:
     """What the examination came to."""
@@ -71,6 +80,10 @@ class Case:
         self.metric = "loss"
         self.settled: set[str] = set()
         self.lr_retuned = False
+        self.harmless: list[Harmless] = []
+        """Patterns without harm of their own, so far."""
+        self.tentative: list[Harmless] = []
+        """Those of them whose treatment was switched on because nothing learned without."""
         self.untreated = ""
         """A fact that stands, but that no replay could take away."""
 
@@ -104,6 +117,22 @@ class Case:
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def suppose(self, current: Recording | None, knobs: Sequence[Suspicion]) -> None:
+        """Switch the treatments of the harmless patterns on, and ask again what they may have hidden."""
+        self.tentative, self.harmless = self.harmless, []
+        self.applied = self.supposed()
+        self.current = current or self.current
+        again = {s.check for s in knobs}
+        self.settled -= again
+        self.result.ruled_out = [r for r in self.result.ruled_out if r.check not in again]
+
+    def supposed(self, without: Harmless | None = None) -> tuple[Intervention, ...]:
+        """What is applied with the treatments of the harmless patterns, all or all but one."""
+        known = [i for h in (*self.tentative, *self.harmless) for i in h.suspicion.treatments[0].interventions]
+        left_out = without.suspicion.treatments[0].interventions if without is not None else ()
+        kept = [i for i in (*self.applied, *(i for i in known if i not in self.applied)) if i not in left_out]
+        return tuple(kept)
 
     def adopt(self, interventions: tuple[Intervention, ...], best: Trial, factor: float, plain: Trial) -> None:
         """A confirmed treatment stays on."""

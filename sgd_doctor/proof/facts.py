@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sgd_doctor.findings import Rule, Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
-from sgd_doctor.proof.case import MAX_LONG, SHORT, Case
+from sgd_doctor.proof.case import MAX_LONG, SHORT, Case, Harmless
 from sgd_doctor.recording import Recording
 
 FACT_GAIN = 0.02
@@ -47,7 +47,7 @@ class FactProver:
             gain = min(gain, self.beyond_rate(suspicion, treatment, best, steps))
         applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
-            self.case.conclude(suspicion, control, best, severity=Severity.ADVICE)
+            self.case.harmless.append(Harmless(suspicion, control, best))
             return True
         if self.is_own_fault(treated, factor):
             # Two faults: this one is concluded with what both changes are worth, the lr is judged next.
@@ -89,6 +89,35 @@ class FactProver:
         experiments.at(factors, why=f"{suspicion.check}: the repaired loop at other learning rates")
         factor, best = experiments.best()
         return (best, factor) if treated.score - best.score > NEAR else (treated, 1.0)
+
+    def suppose_harmful(self, knobs: Sequence[Suspicion]) -> bool:
+        """Two faults may hide each other: where nothing learns, the harmless patterns are treated all the same."""
+        if not self.case.harmless:
+            return False
+        trial = self.case.lab.run(
+            [self.case.supposed()],
+            self.case.length(self.long_enough()),
+            self.case.metric,
+            "nothing learns: with the suspicious patterns out of the way",
+        )[0]
+        self.case.suppose(trial.recording, knobs)
+        return True
+
+    def settle(self) -> None:
+        """Each pattern that was supposed to hurt, alone put back: harm, or advice; the others are advice."""
+        steps = self.case.length(self.long_enough())
+        for item in self.case.tentative:
+            metric = item.suspicion.metric
+            why = f"{item.suspicion.check}: put back, with the other changes on"
+            control, treated = self.case.lab.run(
+                [self.case.supposed(without=item), self.case.applied], steps, metric, why
+            )
+            if control.score - treated.score > FACT_GAIN:
+                self.case.conclude(item.suspicion, control, treated)
+            else:
+                self.case.harmless.append(item)
+        for item in self.case.harmless:
+            self.case.conclude(item.suspicion, item.control, item.treated, severity=Severity.ADVICE)
 
     def prove_long(self, suspicion: Suspicion) -> bool:
         self.case.settled.add(suspicion.check)
