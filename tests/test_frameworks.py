@@ -129,8 +129,9 @@ except RuntimeError as error:
     print("RAISED", error)
 """
 END = """
-first = doctor.report.problems[0]
-print(json.dumps([os.getpid(), net.calls, first.check, first.location.path, first.location.code, doctor.report.run.replay]))
+first, replay = doctor.report.problems[0], doctor.report.run.replay
+place = first.location
+print(json.dumps([os.getpid(), net.calls, first.check, place.path, place.code, replay]))
 """
 CALLBACKS = {"lightning": (LIGHTNING, "torch.optim.SGD("), "transformers": (TRANSFORMERS, "Trainer(net, args")}
 
@@ -167,7 +168,7 @@ def test_wrong_option_is_told_where_it_is_given(library: str) -> None:
     module = __import__(f"sgd_doctor.integrations.{library}", fromlist=["DoctorCallback"])
     with pytest.raises(ValueError, match="steps must be at least 1"):
         module.DoctorCallback(steps=0)
-    with pytest.raises(ValueError, match="DoctorCallback.*'stepz'"):
+    with pytest.raises(ValueError, match=r"DoctorCallback.*'stepz'"):
         module.DoctorCallback(stepz=3)
 
 

@@ -73,8 +73,7 @@ def diagnose_cell(shell: Any, line: str, cell: str) -> Report:
     failed: BaseException | None = None
     try:
         with watched:
-            # The empty line stands for the magic's own, so that lines have the numbers that the cell shows.
-            failed = shell.run_cell("\n" + cell).error_in_exec
+            failed = _run(shell, cell)
             if failed is not None:
                 raise failed
     except UsageError as error:
@@ -85,3 +84,20 @@ def diagnose_cell(shell: Any, line: str, cell: str) -> Report:
     if given.name is not None:
         shell.user_ns[given.name] = watched.report
     return watched.report
+
+
+def _run(shell: Any, cell: str) -> BaseException | None:
+    """Run the text under the magic, with the cell's own number and the line numbers that it shows.
+
+    Returns:
+        What ended it, already shown; None where it came to its end.
+    """
+    known = getattr(shell.compile, "_filename_map", None) or {}
+    number, shell.execution_count = shell.execution_count, max(known.values(), default=shell.execution_count)
+    try:
+        # A comment in place of the magic's line, unless another magic has to stand first.
+        result = shell.run_cell(cell if cell.lstrip().startswith("%%") else f"#\n{cell}")
+    finally:
+        shell.execution_count = number
+    failed: BaseException | None = result.error_before_exec or result.error_in_exec
+    return failed
