@@ -16,6 +16,7 @@ from sgd_doctor.notebooks import executed_cells
 from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.recording import EVENTS, Array, Recording
 from sgd_doctor.report import (
+    ActivationCurve,
     Curves,
     FeatureScales,
     LayerCurve,
@@ -23,6 +24,7 @@ from sgd_doctor.report import (
     RunInfo,
     Series,
     TargetInfo,
+    TargetScales,
     TimelineEntry,
 )
 
@@ -63,6 +65,8 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
         layers=layers(recording),
         features=features(recording),
         timeline=timeline(recording),
+        activations=activations(recording),
+        targets=targets(recording),
         suggested_lr=diagnosis.suggested_lr,
     )
 
@@ -123,13 +127,15 @@ def series(values: Array) -> Series:
 
 
 def curves(recording: Recording) -> Curves:
-    """Loss, gradient norm and lr, thinned to :data:`CURVE_POINTS`."""
+    """Loss, gradient norm and hyperparameters, thinned to :data:`CURVE_POINTS`."""
     stride = max(1, math.ceil(recording.steps / CURVE_POINTS))
     return Curves(
         loss=series(recording.column("loss")[::stride]),
         grad_norm=series(recording.column("grad_norm")[::stride]),
         lr=series(recording.column("lr")[::stride]),
         step=tuple(range(0, recording.steps, stride)),
+        momentum=series(recording.column("momentum")[::stride]),
+        weight_decay=series(recording.column("weight_decay")[::stride]),
     )
 
 
@@ -156,6 +162,27 @@ def features(recording: Recording) -> FeatureScales | None:
     parts = (np.asarray(v)[::stride] for v in (found.mean, found.std, found.minimum, found.maximum))
     mean, std, low, high = (tuple(finite(float(x)) if abs(x) < 1e300 else None for x in part) for part in parts)
     return FeatureScales(source=found.source, mean=mean, std=std, minimum=low, maximum=high)
+
+
+def activations(recording: Recording) -> tuple[ActivationCurve, ...]:
+    """Dead and saturated shares of each activation."""
+    found = []
+    for item in recording.facts.signals.activations[:MAX_LAYERS]:
+        place = _shown(recording, item.site)
+        where = f"{item.function} {place.path}:{place.line}" if place is not None else item.function
+        dead, saturated = (series(np.asarray(values, dtype=np.float64)) for values in (item.dead, item.saturated))
+        found.append(ActivationCurve(item.module or where, item.function, item.steps, dead, saturated))
+    return tuple(found)
+
+
+def targets(recording: Recording) -> TargetScales | None:
+    """What the loss was asked to predict."""
+    seen, task = recording.facts.signals.targets, recording.facts.task
+    scales = [None if v is None else finite(v) for v in (seen.mean, seen.std, seen.minimum, seen.maximum)]
+    if not seen.counts and all(value is None for value in scales):
+        return None
+    counts = dict(list(seen.counts.items())[:MAX_FEATURES])
+    return TargetScales(task.kind if task is not None else "unknown", counts, *scales)
 
 
 def timeline(recording: Recording) -> tuple[TimelineEntry, ...]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sgd_doctor.errors import ExitCode, SgdDoctorError
 from sgd_doctor.version import __version__
+
+if TYPE_CHECKING:
+    from sgd_doctor.check import Check
 
 SUGGESTIONS = ("lr",)
 FORMATS = ("text", "json", "html", "png", "sarif", "github")
@@ -46,7 +50,7 @@ def cli() -> None:
 
 
 @cli.command(context_settings={**CONTEXT, "allow_interspersed_args": False})
-@click.argument("target")
+@click.argument("target", type=click.Path())
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("-m", "as_module", is_flag=True, help="TARGET is a module, as in python -m.")
 @click.option("--steps", type=int, help="Watch this many optimizer steps (default: up to 1000, about 8 s).")
@@ -70,6 +74,9 @@ def cli() -> None:
 @click.option("--allow-writes", is_flag=True, default=None, help="Let the script write its files for real.")
 @click.option("--overhead", type=float, help="Share of the run time that recording may take (default 0.05).")
 @click.option("--checks", "check_folders", multiple=True, type=click.Path(), help="Folder with checks of your own.")
+@click.option("--bundle", type=click.Path(), help="Folder for all forms, the recording and repro.py.")
+@click.option("--tensorboard", type=click.Path(), help="Folder for the recording as TensorBoard events.")
+@click.option("--quiet", "-q", is_flag=True, default=None, help="No progress, nothing of what the script prints.")
 @click.option("--exit-zero", is_flag=True, default=None, help="Exit with 0 also where something was found.")
 @click.pass_context
 def diagnose(context: click.Context, /, target: str, arguments: tuple[str, ...], as_module: bool, **given: Any) -> None:
@@ -95,10 +102,7 @@ def checks(form: str) -> None:
     if form == "json":
         import json
 
-        rows = [
-            {"name": c.name, "family": c.family, "summary": c.summary, "symptom": c.symptom} for c in known.values()
-        ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([_row(check) for check in known.values()], indent=2))
         return
     family = ""
     for check in known.values():
@@ -108,9 +112,29 @@ def checks(form: str) -> None:
         click.echo(f"  {check.name:<26} {check.summary}")
 
 
+def _row(check: type[Check]) -> dict[str, Any]:
+    return {"name": check.name, "family": check.family, "summary": check.summary, "symptom": check.symptom}
+
+
+def _page(check: type[Check]) -> dict[str, Any]:
+    """The row of a check with its page: the whole as Markdown, and its sections by their headings."""
+    text = check.documentation()
+    lead, *parts = re.split(r"^## +(.*)\n", text, flags=re.MULTILINE)
+    sections = {title.strip(): body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {**_row(check), "documentation": text, "lead": lead.strip(), "sections": sections}
+
+
+def _names_like(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Names of checks, for completion in a shell."""
+    from sgd_doctor.loader import load_checks
+
+    return [name for name in load_checks()[0] if name.startswith(begun)]
+
+
 @cli.command()
-@click.argument("name")
-def explain(name: str) -> None:
+@click.argument("name", shell_complete=_names_like)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def explain(name: str, form: str) -> None:
     """Explain a check: what it means, why it hurts, how it is proven, how to fix it."""
     from sgd_doctor.loader import load_checks
     from sgd_doctor.options import require_known
@@ -120,6 +144,11 @@ def explain(name: str) -> None:
         _complain(note)
     require_known(name, tuple(known))
     check = known[name]
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(_page(check), indent=2))
+        return
     click.echo(click.style(f"{check.name}", bold=True) + f"  ({check.family})")
     for text in check.documentation().splitlines():
         heading = text.startswith("## ")

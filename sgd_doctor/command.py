@@ -12,15 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sgd_doctor.config import configured
+from sgd_doctor.delivery import Outputs, deliver, export, open_page, require_folders
 from sgd_doctor.errors import ExitCode, UsageError
 from sgd_doctor.options import DEFAULT_BUDGET, DEFAULT_TIME_LIMIT, Options, chosen_checks
 from sgd_doctor.progress import Progress
 from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
 from sgd_doctor.run.world import heed_termination, rank
+
+if TYPE_CHECKING:
+    from sgd_doctor.session import Outcome
 
 ON_STDOUT = ("text", "json", "sarif", "github")
 DEFAULT_NAME = "sgd-doctor-report"
@@ -54,6 +58,9 @@ class Request:
     overhead: float | None = None
     check_folders: tuple[str, ...] = ()
     exit_zero: bool | None = None
+    quiet: bool | None = None
+    bundle: str | None = None
+    tensorboard: str | None = None
     suggest: tuple[str, ...] = ()
 
 
@@ -61,7 +68,7 @@ class Request:
 class Plan:
     """Forms of the report and the file of each (None: standard output)."""
 
-    outputs: list[tuple[str, Path | None]] = field(default_factory=list)
+    outputs: Outputs = field(default_factory=list)
 
 
 def run(request: Request) -> int:
@@ -70,24 +77,30 @@ def run(request: Request) -> int:
     options = options_of(request, settings)
     chosen_checks(options)
     plan = plan_of(request, settings)
+    require_folders(request.bundle, request.tensorboard)
     kind = kind_of(request)
     heed_termination()
     if rank() and kind not in ("report", "recording"):
         from sgd_doctor.beside import attend
 
         return attend(kind, request.target, request.arguments, options)
+    quiet = bool(request.quiet if request.quiet is not None else settings.get("quiet"))
     if kind == "report":
+        outcome = None
         report = Report.from_json(_read(request.target), name=request.target)
-        patched: dict[str, str] = {}
-        interrupted = False
     else:
-        report, patched, interrupted = _diagnose(request, kind, options)
-    deliver(report, plan)
+        outcome = _diagnose(request, kind, options, quiet)
+        report = outcome.report
+    recording = outcome.recording if outcome is not None else None
+    written = deliver(report, plan.outputs)
+    written += export(request.bundle, request.tensorboard, report, recording, options.seed or 0)
+    if written and not quiet:
+        print(f"written: {', '.join(written)}", file=sys.stderr)
     if request.fix or request.diff:
-        _offer(patched, request)
+        _offer(outcome.patched if outcome is not None else {}, request)
     if request.open_browser:
-        _open(plan)
-    if interrupted:
+        open_page(plan.outputs)
+    if outcome is not None and outcome.interrupted:
         return ExitCode.INTERRUPTED
     exit_zero = request.exit_zero or bool(settings.get("exit-zero"))
     return ExitCode.FINDINGS if report.problems and not exit_zero else ExitCode.OK
@@ -136,7 +149,7 @@ def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
     plan = Plan()
     if not formats:
         plan.outputs.append(("text", None))
-        if not (request.no_report or settings.get("no-report")):
+        if not (request.no_report or settings.get("no-report") or request.bundle):
             plan.outputs += [("html", Path(f"{DEFAULT_NAME}.html")), ("png", Path(f"{DEFAULT_NAME}.png"))]
     for number, form in enumerate(formats):
         named = Path(request.outputs[number]) if number < len(request.outputs) else None
@@ -250,7 +263,7 @@ def _compile(text: str | bytes, path: Path) -> None:
         raise UsageError(f"{path}: not Python source: {error}") from error
 
 
-def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, dict[str, str], bool]:
+def _diagnose(request: Request, kind: str, options: Options, quiet: bool) -> Outcome:
     import numpy as np
 
     from sgd_doctor.session import Talk, diagnose_recording, diagnose_target
@@ -259,12 +272,11 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
     np.seterr(all="ignore")
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="numpy")
     if kind == "recording":
-        outcome = diagnose_recording(Path(request.target), options)
-        return outcome.report, {}, False
+        return diagnose_recording(Path(request.target), options)
     from sgd_doctor.run.harness import Limited
     from sgd_doctor.run.launch import Target
 
-    with Progress() as progress, _Sink(request.script_output, Limited(progress.script_output)) as sink:
+    with Progress(quiet) as progress, _Sink(request.script_output, Limited(progress.script_output)) as sink:
         outcome = diagnose_target(
             Target(kind, request.target, request.arguments),
             options,
@@ -273,7 +285,7 @@ def _diagnose(request: Request, kind: str, options: Options) -> tuple[Report, di
         )
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
-    return outcome.report, outcome.patched, outcome.interrupted
+    return outcome
 
 
 class _Sink:
@@ -299,34 +311,6 @@ class _Sink:
             self.file.close()
 
 
-def deliver(report: Report, plan: Plan) -> None:
-    """Write every form; text on a terminal is printed with colours."""
-    from sgd_doctor.render import render, write_report
-
-    written = []
-    for form, path in plan.outputs:
-        if path is not None:
-            write_report(report, path, form)
-            written.append(str(path))
-        elif form == "text":
-            _print_text(report)
-        else:
-            text = render(report, form)
-            sys.stdout.write(text if isinstance(text, str) else text.decode())
-            sys.stdout.write("\n")
-    if written:
-        print(f"written: {', '.join(written)}", file=sys.stderr)
-
-
-def _print_text(report: Report) -> None:
-    from rich.console import Console
-
-    from sgd_doctor.render.terminal import print_report
-
-    console = Console(highlight=False, soft_wrap=False)
-    print_report(report, console)
-
-
 def _offer(patched: dict[str, str], request: Request) -> None:
     from sgd_doctor.assemble import shown_path
     from sgd_doctor.fix import read_source, unified_diff, write_fix
@@ -340,11 +324,3 @@ def _offer(patched: dict[str, str], request: Request) -> None:
             backup = write_fix(Path(path), text)
             kept = f" (the original is {backup.name})" if backup is not None else ""
             print(f"fixed: {shown_path(path)}{kept}", file=sys.stderr)
-
-
-def _open(plan: Plan) -> None:
-    import webbrowser
-
-    for form, path in plan.outputs:
-        if form == "html" and path is not None:
-            webbrowser.open(path.resolve().as_uri())

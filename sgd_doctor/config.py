@@ -26,6 +26,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "allow-writes": bool,
     "overhead": (int, float),
     "checks": list,
+    "quiet": bool,
     "exit-zero": bool,
 }
 """Settings and their types; the command line goes before them."""

@@ -15,11 +15,12 @@ DIM, RESET = b"\x1b[2m", b"\x1b[0m"
 
 
 class Progress:
-    """Speaks on standard error, so that a report on standard output stays clean."""
+    """Speaks on standard error, so that a report on standard output stays clean; not at all where ``quiet``."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         self.started = time.monotonic()
-        self.live = sys.stderr.isatty()
+        self.quiet = quiet
+        self.live = sys.stderr.isatty() and not quiet
         self.status: Status | None = None
 
     def __enter__(self) -> Progress:
@@ -36,6 +37,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One thing that begins now."""
+        if self.quiet:
+            return
         if self.status is not None:
             from rich.markup import escape
 
@@ -51,6 +54,8 @@ class Progress:
 
     def script_output(self, data: bytes) -> None:
         """What the script printed, dimmed on a terminal; control sequences of its own are taken out."""
+        if self.quiet:
+            return
         if self.live:
             data = DIM + data.replace(b"\x1b", b"") + RESET
         stream = getattr(sys.stderr, "buffer", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ class Curves(msgspec.Struct, frozen=True):
     grad_norm: Series = ()
     lr: Series = ()
     step: tuple[int, ...] = ()
+    momentum: Series = ()
+    """Of the first parameter group, as lr; the first beta for Adam and its kin."""
+    weight_decay: Series = ()
 
 
 class LayerCurve(msgspec.Struct, frozen=True):
@@ -86,6 +90,32 @@ class FeatureScales(msgspec.Struct, frozen=True):
     std: Series
     minimum: Series
     maximum: Series
+
+
+class ActivationCurve(msgspec.Struct, frozen=True):
+    """One place where an activation function is applied, over the steps that were looked at.  Shares from 0 to 1."""
+
+    name: str
+    """The module's name, or the function and its line."""
+    function: str
+    steps: tuple[int, ...]
+    dead: Series
+    """Share of units that were 0 for every sample of the batch."""
+    saturated: Series
+    """Share of values within 1 % of a bound of a sigmoid or tanh."""
+
+
+class TargetScales(msgspec.Struct, frozen=True):
+    """The targets that the loss was given, over the batches that were looked at."""
+
+    kind: str
+    """class, binary, real or unknown"""
+    counts: dict[str, int] = {}
+    """How often each label occurred, for classes."""
+    mean: float | None = None
+    std: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -145,6 +175,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerCurve, ...] = ()
     features: FeatureScales | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+    activations: tuple[ActivationCurve, ...] = ()
+    targets: TargetScales | None = None
     suggested_lr: SuggestedLr | None = None
 
     @property
@@ -210,4 +242,7 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Tool"]["properties"]["version"].pop("default", None)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "sgd-doctor report"
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring; Python 3.13 takes its indentation away, others do not
+            definition["description"] = inspect.cleandoc(definition["description"])
     return schema

@@ -22,6 +22,7 @@ from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.spec import Note, RunSpec
+from sgd_doctor.silenced import drop_silenced
 
 HOW_REPLAYED = {
     "process": "probes ran in fresh processes",
@@ -107,7 +108,10 @@ def conclude(
     def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:
         return harness.probe([ProbeRequest(arm, steps, measure_task) for arm in arms], deadline=deadline)
 
-    lab = Lab(recording, probe, talk.say)
+    def tell(what: str) -> None:
+        talk.say(f"{what} (at most {max(0.0, deadline - time.monotonic()):.0f} s left)")
+
+    lab = Lab(recording, probe, tell)
     talk.say(f"watched {recording.steps} steps; looking for causes")
     examiner = Examiner(
         lab,
@@ -122,12 +126,13 @@ def conclude(
             LrSuggester(examiner.case).suggest()
     except KeyboardInterrupt:
         interrupted, diagnosis = True, examiner.result
+    drop_silenced(diagnosis, checks)
     diagnosis.notes.extend(notes)
     if interrupted:
         diagnosis.notes.append("interrupted: this is what was known by then")
     if harness.why_not_forked:
         diagnosis.notes.append(f"{HOW_REPLAYED[harness.replay]}: {harness.why_not_forked}")
-    patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, talk.say)
+    patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, tell)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
     return Outcome(report, recording, patched, interrupted)
 
@@ -143,5 +148,6 @@ def diagnose_recording(path: Path, options: Options) -> Outcome:
     lab = Lab(recording, _no_probe)
     examiner = Examiner(lab, checks, seconds_left=lambda: 0.0, probes=False)
     diagnosis: Diagnosis = examiner.examine()
+    drop_silenced(diagnosis, checks)
     diagnosis.notes.extend((*notes, "diagnosed from a saved recording: nothing could be rerun"))
     return Outcome(report_of(recording, diagnosis, lab, replay="none", command=None), recording, {})

@@ -6,6 +6,7 @@ import math
 
 from sgd_doctor.findings import Confidence, Evidence, Finding, Fix, Location, Proof, Severity
 from sgd_doctor.report import (
+    ActivationCurve,
     Curves,
     FeatureScales,
     LayerCurve,
@@ -15,6 +16,7 @@ from sgd_doctor.report import (
     RunInfo,
     Series,
     TargetInfo,
+    TargetScales,
     TimelineEntry,
 )
 
@@ -166,6 +168,8 @@ def unhealthy() -> Report:
             grad_norm=curve(1.0, 30.0, 0.05, 0.2),
             lr=tuple(0.8 if step < 40 else 0.4 for step in range(STEPS)),
             step=tuple(range(STEPS)),
+            momentum=(0.9,) * STEPS,
+            weight_decay=(0.0,) * STEPS,
         ),
         ruled_out=(
             RuledOut("zero-grad-missing", "the gradients are cleared at train.py:35 in each step"),
@@ -192,6 +196,11 @@ def unhealthy() -> Report:
             (3.1, 2.7, 25.0, 5200.0, 3.0, 0.006),
         ),
         timeline=TIMELINE,
+        activations=(
+            ActivationCurve("features.1", "relu", (0, 20, 40), (0.0, 0.31, 0.62), (0.0,) * 3),
+            ActivationCurve("tanh train.py:19", "tanh", (0, 20, 40), (0.0,) * 3, (0.02, 0.4, 0.55)),
+        ),
+        targets=TargetScales("class", {str(label): 60 + 7 * label for label in range(10)}, 4.5, 2.9, 0.0, 9.0),
     )
 
 
@@ -249,6 +258,8 @@ def empty() -> Report:
         curves=Curves(loss=none, grad_norm=none, lr=none),
         layers=(LayerCurve("w", (0, 1), (None, None), (None, None)), LayerCurve("b", (), (), ())),
         features=FeatureScales("", none, none, none, none),
+        activations=(ActivationCurve("", "", (0, 1), (None, None), ()), ActivationCurve("x", "tanh", (), (), ())),
+        targets=TargetScales("unknown"),
     )
 
 
@@ -298,6 +309,8 @@ def hostile() -> Report:
         ),
         features=FeatureScales(nasty, values, values, values, values),
         timeline=(TimelineEntry(nasty, place), TimelineEntry("step", None)),
+        activations=(ActivationCurve(nasty, nasty, (0, 1, 2), values, values[:1]),),
+        targets=TargetScales(nasty, {nasty: 3}, math.nan, math.inf, -math.inf, math.nan),
     )
 
 

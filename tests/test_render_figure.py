@@ -16,7 +16,16 @@ import report_examples
 from PIL import Image
 
 from sgd_doctor.render import axes, figure, plots
-from sgd_doctor.report import Curves, FeatureScales, LayerCurve, ProbeInfo, Report, Series
+from sgd_doctor.report import (
+    ActivationCurve,
+    Curves,
+    FeatureScales,
+    LayerCurve,
+    ProbeInfo,
+    Report,
+    Series,
+    TargetScales,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -79,15 +88,47 @@ def test_plots_without_data_are_not_made() -> None:
         figure.layers_plot(report),
         figure.layers_plot(report, "update_ratio"),
         figure.features_plot(report),
-        figure.lr_plot(report),
+        figure.hyper_plot(report),
         figure.grad_plot(report),
+        figure.activations_plot(report),
+        figure.targets_plot(report),
     ]
-    assert made == [None] * 6
+    assert made == [None] * 8
 
 
-def test_a_constant_learning_rate_needs_no_plot() -> None:
-    assert figure.lr_plot(report_examples.healthy()) is None
-    assert figure.lr_plot(report_examples.unhealthy()) is not None
+def test_hyperparameters_that_stay_the_same_need_no_plot() -> None:
+    assert figure.hyper_plot(report_examples.healthy()) is None
+    plot = figure.hyper_plot(report_examples.unhealthy())
+    assert plot is not None
+    assert [ax.get_title(loc="left") for ax in plot.axes] == ["learning rate", "momentum", "weight decay"]
+
+
+def test_no_gradient_at_all_is_not_drawn_as_missing() -> None:
+    layer = LayerCurve("dead.weight", (0, 1, 2), (0.5, 0.0, None), (0.01, 0.0, None))
+    plot = figure.layers_plot(msgspec.structs.replace(report_examples.unhealthy(), layers=(layer,)))
+    assert plot is not None
+    drawn = plot.axes[0].images[0].get_array()
+    assert np.ma.getmaskarray(drawn).tolist() == [[False, False, True]]
+    assert drawn[0, 1] < drawn[0, 0]
+
+
+def test_an_activation_shows_the_share_that_matters_for_it() -> None:
+    plot = figure.activations_plot(report_examples.unhealthy())
+    assert plot is not None
+    ax = plot.axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["features.1 dead", "tanh train.py:19 saturated"]
+    assert ax.images[0].get_array().tolist() == [[0.0, 0.31, 0.62], [0.02, 0.4, 0.55]]
+
+
+def test_targets_are_counted_by_class_or_shown_by_their_range() -> None:
+    report = report_examples.unhealthy()
+    plot = figure.targets_plot(report)
+    assert plot is not None
+    assert [bar.get_height() for bar in plot.axes[0].patches] == [60 + 7 * label for label in range(10)]
+    real = TargetScales("real", {}, 22.5, 9.2, 5.0, 50.0)
+    plot = figure.targets_plot(msgspec.structs.replace(report, targets=real))
+    assert plot is not None
+    assert plot.axes[0].get_xlim()[0] < 5 < 50 < plot.axes[0].get_xlim()[1]
 
 
 def test_the_look_does_not_depend_on_the_users_matplotlib_settings() -> None:
@@ -162,9 +203,11 @@ def test_no_mixture_of_numbers_breaks_a_plot(seed: int) -> None:
     steps = tuple(range(draw.choice((0, 1, 7, 90))))
     report = msgspec.structs.replace(
         report_examples.unhealthy(),
-        curves=Curves(series(), series(), series(), steps),
+        curves=Curves(series(), series(), series(), steps, series(), series()),
         layers=tuple(LayerCurve(f"layer{i}", steps, series(), series()) for i in range(draw.randint(0, 3))),
         features=FeatureScales("x", series(), series(), series(), series()),
+        activations=tuple(ActivationCurve(name, name, steps, series(), series()) for name in ("relu", "tanh")),
+        targets=TargetScales("real", {}, *series()[:4]),
     )
     probes = tuple(ProbeInfo(name, 5, 1.0, series(), steps) for name in ("none", "lr=0.02", "other"))
     report = msgspec.structs.replace(report, run=msgspec.structs.replace(report.run, probes=probes))
@@ -173,7 +216,9 @@ def test_no_mixture_of_numbers_breaks_a_plot(seed: int) -> None:
         figure.layers_plot(report, "update_ratio"),
         figure.grad_plot(report),
         figure.features_plot(report),
+        figure.activations_plot(report),
+        figure.targets_plot(report),
     ]
-    for plot in [*made, figure.loss_plot(report), figure.lr_plot(report)]:
+    for plot in [*made, figure.loss_plot(report), figure.hyper_plot(report)]:
         if plot is not None:
             figure.save(plot, "svg")

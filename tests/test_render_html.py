@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import report_examples
 from sgd_doctor.render import html, render
 from sgd_doctor.render.notebook import fragment
 from sgd_doctor.report import LayerCurve, ProbeInfo, Report
+from tests.node_packages import package_file
 
 TEMPLATES = Path(html.__file__).with_name("templates")
 VOID = {"meta", "link", "img", "br", "wbr"}
@@ -127,7 +130,7 @@ def test_sections_without_data_are_left_out() -> None:
 def test_plots_are_sound_svg_with_alternatives_in_words_for_both_schemes() -> None:
     document = Page(page(report_examples.unhealthy()))
     images = [attributes for tag, attributes in document.tags if tag == "img"]
-    assert [item["class"] for item in images] == ["light", "dark"] * 6
+    assert [item["class"] for item in images] == ["light", "dark"] * 8
     assert "lr=0.02 from 2.3" in (images[0]["alt"] or "")
     for uri in (item["src"] for item in images):
         assert uri is not None
@@ -230,3 +233,49 @@ def test_a_browser_has_nothing_to_complain_about(tmp_path: Path) -> None:
     _, log = browse(tmp_path / "report.html", f"--screenshot={shot}", "--window-size=1280,800")
     assert shot.stat().st_size > 10_000
     assert "CONSOLE" not in log
+
+
+AXE = """<script>%s</script>
+<script>addEventListener("load", () => axe.run(document, {resultTypes: ["violations"]}).then(found => {
+  const box = document.createElement("pre");
+  box.id = "axe";
+  const violations = found.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html)]);
+  box.textContent = `AXE${JSON.stringify(violations)}AXE`;
+  document.body.append(box);
+}))</script>"""
+SCHEMES = {"light": (), "dark": ("--blink-settings=preferredColorScheme=0",)}
+
+
+@needs_browser
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["unhealthy", "healthy"])
+def test_axe_finds_nothing_serious(tmp_path: Path, name: str, scheme: str) -> None:
+    rules = package_file("axe-core", "axe.min.js", tmp_path).decode()
+    text = page(report_examples.ALL[name]())
+    open_page = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", text)  # it forbids scripts, axe's too
+    head, body = open_page.split("</head>", 1)
+    (tmp_path / "report.html").write_text(f"{head}{AXE % rules}</head>{body}")
+    dom, log = browse(tmp_path / "report.html", "--virtual-time-budget=20000", "--dump-dom", *SCHEMES[scheme])
+    assert "AXE" in dom, log[-500:]
+    found = json.loads(unescape(dom.rsplit("AXE", 2)[1]))
+    assert [item for item in found if item[0] in ("serious", "critical")] == []
+
+
+def asked_by(text: str, folder: Path) -> list[str]:
+    """Addresses that a page, not the browser for its own ends, asked for."""
+    (folder / "page.html").write_text(text)
+    log = folder / "net.json"
+    browse(folder / "page.html", f"--screenshot={folder / 'shot.png'}", f"--log-net-log={log}")
+    requests = [event["params"] for event in json.loads(log.read_text())["events"] if "params" in event]
+    return [r["url"] for r in requests if r.get("initiator", "not an origin") != "not an origin" and "url" in r]
+
+
+@needs_browser
+@pytest.mark.long
+def test_nothing_is_asked_from_anywhere(tmp_path: Path) -> None:
+    text = page(report_examples.unhealthy())
+    assert asked_by(text, tmp_path) == []
+    asking = '<p><img src="http://127.0.0.1:9/x.png"></p>'
+    assert asked_by(asking, tmp_path) == ["http://127.0.0.1:9/x.png"]
+    assert asked_by(text.replace("</body>", f"{asking}</body>"), tmp_path) == []  # the page's own policy

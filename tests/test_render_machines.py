@@ -16,6 +16,7 @@ from sgd_doctor.findings import Fix, Location
 from sgd_doctor.render import github, sarif
 from sgd_doctor.render import json as json_face
 from sgd_doctor.report import Report, json_schema
+from tests.node_packages import package_file
 
 SCHEMA_FILE = Path(sgd_doctor.report.__file__).with_name("report.schema.json")
 ROOT = Path("/repo")
@@ -108,6 +109,19 @@ def test_sarif_has_the_required_structure(name: str) -> None:
                     conforms("replacement", replacement)
                     conforms("region", replacement["deletedRegion"])
     assert len(set(prints)) == len(prints)
+
+
+@pytest.mark.parametrize("name", sorted(report_examples.ALL))
+def test_sarif_is_valid_by_the_published_schema(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    schema = json.loads(
+        package_file("@microsoft/jest-sarif", "lib/schemas/sarif-2.1.0-rtm.5.json", tmp_path_factory.getbasetemp())
+    )
+    jsonschema.Draft4Validator.check_schema(schema)
+    jsonschema.Draft4Validator(schema).validate(parsed(report_examples.ALL[name]()))
+    broken = parsed(report_examples.unhealthy())
+    broken["runs"][0]["results"][0]["level"] = "fatal"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft4Validator(schema).validate(broken)
 
 
 def first_result(report: Report) -> dict[str, Any]:

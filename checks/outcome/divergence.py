@@ -59,7 +59,10 @@ class Divergence(Check):
         if not len(loss):
             raise NotChecked("no loss was recorded")
         bad = np.flatnonzero(~np.isfinite(loss))
-        first = recording.facts.nonfinite
+        facts = recording.facts
+        first = facts.nonfinite
+        if first is None and not (facts.backwards or facts.grad_calls or facts.manual_steps):
+            raise NotChecked("no backward call was seen")  # the loss is recorded there
         if (first is not None or len(bad)) and not _recovered(loss):
             return self._nonfinite(recording, int(bad[0]) if len(bad) else first.step if first else 0)
         start, end = stats.finite_median(loss[:5]), stats.finite_mean(stats.tail(loss))

@@ -25,14 +25,16 @@ class BackwardWatch(Part):
         o.anchor()
         site = o.event("backward")
         o.counts.backwards += 1
-        value = float(loss.detach().item()) if loss.numel() == 1 and not loss.is_complex() else float("nan")
-        if loss.numel() == 1 and value - value != 0:
+        single = loss.numel() == 1
+        value = float(loss.item()) if single and not loss.is_complex() else float("nan")
+        if single and value - value != 0:
             self.locate_nonfinite(loss, value, site)
         if o.evaluating:
             o.held_out.discard()
             o.evaluating = False
             o.counts.eval_mode_steps += 1
         o.structure.before_backward(o.unit, o.held)
+        o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step
         self._look_at_graph(loss)
         for applier in o.appliers:
             applier.before_backward(loss)
@@ -78,14 +80,13 @@ class BackwardWatch(Part):
     def ends(self) -> None:
         """Gradients have been computed."""
         o = self.observer
-        o.held.clear()
         o.structure.after_backward(o.unit)
         for applier in o.appliers:
             applier.after_backward()
         if o.counts.optimizer_steps == 0:
             o.manual.after_backward()
         o.boundary()
-        if o.counts.optimizer_steps == 0:
+        if o.counts.optimizer_steps == 0 or len(o.losses) > 1:
             o.tick()
 
     def manual_step(self, row: dict[str, float]) -> None:

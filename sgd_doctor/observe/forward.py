@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,6 +31,8 @@ class ForwardWatch(Part):
     def __init__(self, observer: Observer) -> None:
         super().__init__(observer)
         self.want_first = self.want_next = self.want_modes = False
+        self.quiet = False
+        """Whether nothing more is wanted of the layers of this pass than their outputs."""
         self.forwards_in_unit = 0
         self.unit_roots: set[int] = set()
 
@@ -42,7 +45,7 @@ class ForwardWatch(Part):
             if o.on_next_forward is not None:
                 o.on_next_forward()
             return None
-        if not o.stack and not o.in_backward and next(module.parameters(), None) is not None:
+        if not o.stack and not o.in_backward and _has_parameters(module):
             self.root_begins(module, args)
         o.stack.append(module)
         self._look_at(module, args)
@@ -65,25 +68,25 @@ class ForwardWatch(Part):
             self.want_next = False
             if o.features is not None:
                 o.features.next_layer = type(module).__name__
-        if o.traced or o.evaluating:
+        if module is o.first_layer if o.evaluating else o.traced and isinstance(module, nn.RNNBase):
             self.meet_layer(module, args)
 
     @guarded
     def meet_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """The first layer of an evaluation, or a recurrent one of a traced stretch."""
         o = self.observer
         if o.evaluating:
-            if module is o.first_layer:
-                o.signals.eval_layer_input(module, args, o.events[-1][2] if o.events else -1)
+            o.signals.eval_layer_input(module, args, o.events[-1][2] if o.events else -1)
         elif isinstance(module, nn.RNNBase):
             o.signals.recurrent_called(module, args)
 
     @guarded
     def root_begins(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A whole model is called."""
-        o = self.observer
-        grad = torch.is_grad_enabled()
+        o, grad = self.observer, torch.is_grad_enabled()
         if grad:
             o.anchor()
+        begun = time.perf_counter()
         o.evaluating = not grad or (not module.training and o.counts.backwards > 0)
         if id(module) not in o.roots:
             self.adopt_root(module)
@@ -112,6 +115,8 @@ class ForwardWatch(Part):
         self.want_first = not o.evaluating and looked_at
         if o.features is not None and o.features.site < 0:
             o.features.site = site
+        self.quiet = not (looked_at or o.traced or o.evaluating or o.appliers)
+        o.steps.own_time += time.perf_counter() - begun
 
     def adopt_root(self, module: nn.Module) -> None:
         """A model is called for the first time: names of its modules and parameters."""
@@ -148,10 +153,8 @@ class ForwardWatch(Part):
             o.signals.first_layer_input(tensor)
 
     def ends(self, module: nn.Module, output: Any) -> None:
-        """A module returned."""
+        """The module that was called last returned."""
         o = self.observer
-        if not o.stack or o.stack[-1] is not module:
-            return
         o.stack.pop()
         if o.in_backward:
             return
@@ -164,19 +167,27 @@ class ForwardWatch(Part):
     def root_ends(self, module: nn.Module, output: Any) -> None:
         """A whole model returned."""
         o = self.observer
-        outputs = list(tensors_in(output))
-        o.last_output = next((t for t in outputs if t.is_floating_point()), None)
-        o.tracer.in_forward = False
-        o.tracer.model_returned(iter(outputs))
-        self.want_first = self.want_next = self.want_modes = False
+        o.last_output, o.tracer.in_forward = None, False
+        if o.tracer.on:
+            outputs = list(tensors_in(output))
+            o.tracer.model_returned(outputs)
+            o.last_output = next((t for t in outputs if t.is_floating_point()), None)
+        self.want_first = self.want_next = self.want_modes = self.quiet = False
         if o.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):
             # A teacher or a target network amid a training step: what follows is training again.
             o.held_out.discard()
             o.evaluating = False
             o.set_tracer()
-        o.tick()
+        if o.evaluating or self.forwards_in_unit > 1 or not o.counts.optimizer_steps:
+            o.tick()
 
     def unit_ends(self) -> None:
         """A backward-to-backward stretch is over."""
         self.forwards_in_unit = 0
         self.unit_roots.clear()
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    if not module._modules:
+        return any(p is not None for p in module._parameters.values())
+    return next(module.parameters(), None) is not None

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sgd_doctor.observe.observer import Observer
+from sgd_doctor.observe.steps import COLUMNS
 from sgd_doctor.observe.wrappers import class_name
 from sgd_doctor.ranks import Distributed
 from sgd_doctor.recording import Array, Crash, Facts, HeldOut, Operation, Recording, TaskFacts
@@ -24,7 +25,7 @@ MAX_STORED_OPERATIONS = 1500
 
 def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
-    names, tables = o.steps.tables()
+    names, tables = o.steps.tables.freeze()
     trace, trace_step, complete, made = _trace(o)
     structure = _structure(o)  # before the sites are listed: it may add some
     root = max(o.roots.values(), key=lambda m: sum(p.numel() for p in m.parameters()), default=None)
@@ -79,13 +80,18 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     facts = _first_crash(o, _with(facts, more))
     return Recording(
         facts=facts,
-        columns={k: np.asarray(v, dtype=np.float64) for k, v in o.steps.columns.items()}
+        columns=_columns(o)
         | mean_loss_column(facts.distributed, facts.steps)
         | held_out_column(facts.held_out, facts.steps)
         | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
+
+
+def _columns(o: Observer) -> dict[str, Array]:
+    rows = np.array(o.steps.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    return {name: rows[:, i].copy() for i, name in enumerate(COLUMNS)}
 
 
 def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
@@ -203,8 +209,7 @@ def _task(o: Observer) -> TaskFacts | None:
 def _weights_moved(o: Observer) -> bool:
     if o.manual.moved:
         return True
-    ratios = o.steps.columns["update_ratio"]
-    return any(r > 0 for r in ratios)
+    return any(r > 0 for r in o.steps.rows[COLUMNS.index("update_ratio") :: len(COLUMNS)])
 
 
 def _device(o: Observer) -> str:

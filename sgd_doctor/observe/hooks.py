@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from sgd_doctor.observe.counts import SchedulerState
+from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
@@ -58,13 +58,27 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
+    compiling, forward, stack, held = torch.compiler.is_compiling, o.forward, o.stack, o.held
+
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
+    # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return None if torch.compiler.is_compiling() else o.forward.begins(module, args)
+        if compiling():
+            return None
+        if forward.quiet and stack:
+            stack.append(module)
+            return None
+        return forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if not torch.compiler.is_compiling():
-            o.forward.ends(module, output)
+        if compiling() or not stack or stack[-1] is not module:
+            return
+        if not forward.quiet or len(stack) == 1:
+            forward.ends(module, output)
+            return
+        stack.pop()
+        if not module._modules and len(held) < MAX_HELD and torch.is_grad_enabled():
+            held.append((module, output))
 
     patches.hook(modules.register_module_forward_pre_hook(before))
     patches.hook(modules.register_module_forward_hook(after, always_call=True))
@@ -75,6 +89,7 @@ def _modules(o: Observer, patches: Patches) -> None:
             o.ranks.built(self, site)
             if o.stack and not o.in_backward and not o.finished:
                 o.structure.built(self, site)
+                o.forward.quiet = False
             original(self, *args, **kwargs)
 
         return __init__
@@ -104,7 +119,7 @@ def _optimizers(o: Observer, patches: Patches) -> None:
             site = o.event("zero_grad")
             o.counts.zero_grads += 1
             optimizer = self if isinstance(self, Optimizer) else None
-            if any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
+            if o.appliers and any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
                 return None
             return original(self, *args, **kwargs)
 
@@ -259,7 +274,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
     def iterate(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(self: DataLoader[Any]) -> Any:
             # Workers belong to the process that started them, so a replay has to begin before they do.
-            if self.num_workers > 0 and os.getpid() == o.pid and not o.finished:
+            if self.num_workers > 0 and not o.away and not o.finished:
                 o.anchor()
             if not o.finished and o.here():
                 o.ranks.pass_begins(self)

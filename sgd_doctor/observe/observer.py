@@ -6,7 +6,6 @@ user's and builds no graph.  A treated run (a probe) is the same observer with a
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from sgd_doctor.observe.backward import BackwardWatch
 from sgd_doctor.observe.calls import CallWatch
 from sgd_doctor.observe.counts import Counts, SchedulerState
 from sgd_doctor.observe.features import FeatureStatistics
+from sgd_doctor.observe.forks import leave_forks_alone
 from sgd_doctor.observe.forward import ForwardWatch
 from sgd_doctor.observe.guard import power_of_two
 from sgd_doctor.observe.heldout import HeldOutRecorder
@@ -63,7 +63,7 @@ class Observer:
         self.on_anchor, self.on_tick, self.on_limit = on_anchor, on_tick, on_limit
         self.on_next_forward: Callable[[], None] | None = None
         """Once the watching is over: called where hooks can be removed."""
-        self.thread, self.pid = threading.get_ident(), os.getpid()
+        self.thread, self.away = threading.get_ident(), False
         self.started = time.perf_counter()
         self.anchored = self.finished = False
         self.appliers: Sequence[Applier] = ()
@@ -75,6 +75,7 @@ class Observer:
         self._model_state()
         self._loss_state()
         self._recorders()
+        leave_forks_alone(self)
 
     def _model_state(self) -> None:
         """The models, and where in them the run is."""
@@ -133,7 +134,7 @@ class Observer:
 
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""
-        return threading.get_ident() == self.thread and os.getpid() == self.pid
+        return not self.away and threading.get_ident() == self.thread
 
     def event(self, kind: str, site: int | None = None) -> int:
         """Note a call of the loop; returns its site."""
@@ -194,12 +195,14 @@ class Observer:
 
     def set_tracer(self) -> None:
         """Trace the functions of this stretch, or do not."""
-        recording = self.traced and not self.evaluating
+        tracer, recording = self.tracer, self.traced and not self.evaluating
         pairs = self.measure_task or self.unit < PAIR_UNITS or self.evaluating or power_of_two(self.unit)
-        self.tracer.recording = recording
-        self.tracer.switch(self.anchored and (recording or pairs or bool(self.tracer.rewrites)))
+        wanted = self.anchored and (recording or pairs or bool(tracer.rewrites))
+        tracer.recording = recording
+        if tracer.on is not wanted:
+            tracer.switch(wanted)
         wanted = self.features is None and recording and not self.roots
-        self.tracer.on_weights = self.calls.meet_weights if wanted else None
+        tracer.on_weights = self.calls.meet_weights if wanted else None
 
     def boundary(self) -> None:
         """One stretch is over."""

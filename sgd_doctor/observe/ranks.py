@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler
 
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.steps import COLUMNS
 from sgd_doctor.observe.tensors import sample_view, tensors_in
 from sgd_doctor.observe.wrappers import is_sharded, unwrapped
 from sgd_doctor.ranks import Distributed, RankCrash, RankFacts, RankLoader
@@ -181,7 +182,7 @@ class RankRecorder(Part):
     # -- what they tell each other
 
     def facts(self, ended: str, crash: RankCrash | None) -> RankFacts:
-        losses = self.observer.steps.columns["loss"][:MAX_LOSSES]
+        losses = self.observer.steps.rows[COLUMNS.index("loss") :: len(COLUMNS)][:MAX_LOSSES]
         return RankFacts(
             rank=self.rank,
             steps=self.observer.steps.count,

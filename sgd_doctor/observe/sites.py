@@ -21,6 +21,8 @@ _LIBRARIES = tuple(
     }
 )
 _SKIP, _LIBRARY, _USER = 0, 1, 2
+MAX_CODES = 8192
+"""Code objects that are remembered; a program that makes new ones all the time must not fill the memory."""
 
 
 class SiteTable:
@@ -29,7 +31,10 @@ class SiteTable:
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, int], int] = {}
         self._places: list[tuple[str, int, str]] = []
-        self._kinds: dict[CodeType, int] = {}
+        # By identity: a code object hashes all its constants anew each time it is asked.
+        self._kinds: dict[int, int] = {}
+        self._codes: list[CodeType] = []
+        self._calls: dict[tuple[int, int], int] = {}
 
     def here(self) -> int:
         """Number of the innermost line of the user's own code on the stack (-1: none).
@@ -39,8 +44,11 @@ class SiteTable:
         """
         frame: FrameType | None = sys._getframe(1)
         library = None
+        kinds = self._kinds
         while frame is not None:
-            kind = self._kind(frame.f_code)
+            kind = kinds.get(id(frame.f_code))
+            if kind is None:
+                kind = self._kind(frame.f_code)
             if kind == _USER:
                 return self.number(frame)
             if kind == _LIBRARY and library is None:
@@ -70,7 +78,13 @@ class SiteTable:
         return tuple(found)
 
     def number(self, frame: FrameType) -> int:
-        return self.place(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name)
+        code = frame.f_code
+        call = id(code), frame.f_lasti
+        found = self._calls.get(call)
+        if found is None:
+            self._kind(code)  # keeps the code object, and with it its identity
+            found = self._calls[call] = self.place(code.co_filename, frame.f_lineno or 0, code.co_name)
+        return found
 
     def place(self, path: str, line: int, function: str) -> int:
         """The number of a line, given by hand (a traceback entry)."""
@@ -88,9 +102,14 @@ class SiteTable:
         return self._kind(code) == _USER
 
     def _kind(self, code: CodeType) -> int:
-        kind = self._kinds.get(code)
+        kind = self._kinds.get(id(code))
         if kind is None:
-            kind = self._kinds[code] = _kind_of(code.co_filename)
+            if len(self._codes) >= MAX_CODES:
+                self._kinds.clear()
+                self._calls.clear()
+                self._codes.clear()
+            kind = self._kinds[id(code)] = _kind_of(code.co_filename)
+            self._codes.append(code)
         return kind
 
     def sites(self) -> tuple[Site, ...]:

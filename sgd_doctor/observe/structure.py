@@ -149,8 +149,7 @@ class StructureRecorder:
 
     def before_backward(self, unit: int, held: Sequence[tuple[nn.Module, Any]]) -> None:
         self.last_eval = False
-        modes = [self.roots[i] for i, (training, _) in self.root_calls.items() if not training and i in self.roots]
-        for root in modes:
+        for root in [self.roots[i] for i, (training, _) in self.root_calls.items() if not training and i in self.roots]:
             if any(p.requires_grad for p in root.parameters()) and any(id(m) in self.modes for m in root.modules()):
                 self.last_eval = True
                 self.eval_site = self.root_calls[id(root)][1]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgd_doctor.observe.wrappers import local
+from sgd_doctor.observe.wrappers import is_sharded, local
 
 SAMPLE = 1024
 """Elements of each tensor by which its change in a step is judged."""
@@ -52,17 +52,35 @@ def sample_view(parameter: Tensor) -> Tensor:
     return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
 
 
-def foreach_norms(tensors: Sequence[Tensor]) -> list[float]:
+def uniform(tensors: Sequence[Tensor]) -> bool:
+    """Whether one kernel can take all of them."""
+    kinds = {(t.dtype, t.device, t.layout) for t in tensors}
+    return len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point()
+
+
+def foreach_norms(tensors: list[Tensor]) -> list[float]:
     """Euclidean norms in one transfer; sparse and unusual tensors one by one."""
+    return norms_of(tensors, uniform(tensors))
+
+
+def norms_of(tensors: list[Tensor], alike: bool) -> list[float]:
+    """The same where it is known already whether the tensors are :func:`uniform`."""
     if not tensors:
         return []
-    with torch.no_grad():
+    if is_sharded(tensors[0]):
         tensors = [local(t) for t in tensors]
-        kinds = {(t.dtype, t.device, t.layout) for t in tensors}
-        if len(kinds) == 1 and plain(tensors[0]) and tensors[0].is_floating_point():
-            found: list[float] = torch.stack(torch._foreach_norm(list(tensors))).tolist()
+    if tensors[0].requires_grad and torch.is_grad_enabled():  # what the norms are would be recorded, too
+        with torch.no_grad():
+            return norms_of(tensors, alike)
+    if alike:
+        try:
+            norms = torch._foreach_norm(tensors)
+            # One transfer from a device; in main memory stacking costs more than it saves.
+            found: list[float] = [n.item() for n in norms] if norms[0].is_cpu else torch.stack(norms).tolist()
             return found
-        return [_norm(t) for t in tensors]
+        except RuntimeError:  # they no longer are: moved apart, or sparse by now
+            pass
+    return [_norm(t.detach()) for t in tensors]
 
 
 def _norm(tensor: Tensor) -> float:
@@ -77,7 +95,7 @@ def _norm(tensor: Tensor) -> float:
 
 def total(norms: Sequence[float]) -> float:
     """The norm of the concatenation; NaN and infinity are kept."""
-    return math.sqrt(sum(v * v for v in norms)) if norms else 0.0
+    return math.sqrt(sum([v * v for v in norms])) if norms else 0.0
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -8,7 +8,7 @@ so that the user's own ``with`` blocks of modes are never popped out of order.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -111,24 +111,20 @@ class Tracer(TorchFunctionMode):
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
-        self._on = False
+        self.on = False
 
     # -- switching
 
     def switch(self, on: bool) -> None:
         """Push or pop the mode, where that is safe."""
-        if on and not self._on and torch._C._len_torch_function_stack() == 0:
+        if on and not self.on and torch._C._len_torch_function_stack() == 0:
             self.__enter__()  # type: ignore[no-untyped-call]
-            self._on = True
-        elif not on and self._on:
+            self.on = True
+        elif not on and self.on:
             depth = torch._C._len_torch_function_stack()
             if depth and torch._C._get_function_stack_at(depth - 1) is self:
                 self.__exit__(None, None, None)
-                self._on = False
-
-    @property
-    def on(self) -> bool:
-        return self._on
+                self.on = False
 
     def begin(self) -> None:
         """Start a new trace."""
@@ -138,7 +134,8 @@ class Tracer(TorchFunctionMode):
         self.lost.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Iterator[Tensor]) -> None:
+    def model_returned(self, outputs: Sequence[Tensor]) -> None:
+        """What the model gives is what losses and metrics are made of."""
         for tensor in outputs:
             self.derived.put(tensor, True)
 

@@ -6,7 +6,8 @@ import math
 
 from sgd_doctor.findings import finite
 from sgd_doctor.render import words
-from sgd_doctor.report import LayerCurve, Report, Series
+from sgd_doctor.render.columns import hyper_series, share
+from sgd_doctor.report import ActivationCurve, LayerCurve, Report, Series
 
 
 def _finite(series: Series) -> list[float]:
@@ -63,12 +64,43 @@ def features(report: Report) -> str:
     return f"Range, mean and spread of each input feature{spread}."
 
 
-def lr(report: Report) -> str:
-    """The learning rate."""
-    values = _finite(report.curves.lr)
-    if values and min(values) == max(values):
-        return f"Learning rate over the optimizer steps: always {words.number(values[0])}."
-    return f"Learning rate over the optimizer steps: {_journey(report.curves.lr)}."
+def targets(report: Report) -> str:
+    """What the model is to predict."""
+    seen = report.targets
+    if seen is None:
+        return "The targets."
+    if seen.counts:
+        counts = seen.counts.values()
+        return f"How often each of {len(seen.counts)} classes occurred: {min(counts)} to {max(counts)} times."
+    ends = f"from {words.number(seen.minimum)} to {words.number(seen.maximum)}"
+    return f"Targets {ends}, mean {words.number(seen.mean)}, standard deviation {words.number(seen.std)}."
+
+
+def activations(report: Report) -> str:
+    """Dead and saturated shares."""
+    last = [(words.one_line(curve.name), what, _finite(series)) for curve, what, series in _shares(report)]
+    known = [(values[-1], name, what) for name, what, values in last if values]
+    if not known:
+        return "Share of dead or saturated units of each activation over the optimizer steps."
+    value, name, what = max(known)
+    return (
+        "Share of dead or saturated units of each activation over the optimizer steps: "
+        f"at the end most in {name} ({words.number(100 * value)} % {what})."
+    )
+
+
+def _shares(report: Report) -> list[tuple[ActivationCurve, str, Series]]:
+    return [(curve, *share(curve)) for curve in report.activations]
+
+
+def hyperparameters(report: Report) -> str:
+    """Learning rate, momentum and weight decay."""
+    parts = []
+    for name, series in hyper_series(report):
+        values = _finite(series)
+        same = values and min(values) == max(values)
+        parts.append(f"{name} always {words.number(values[0])}" if same else f"{name} {_journey(series)}")
+    return f"Over the optimizer steps: {'; '.join(parts)}."
 
 
 def grad_norm(report: Report) -> str:

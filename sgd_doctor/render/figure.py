@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgd_doctor.findings import Finding
-from sgd_doctor.render import plots, words
+from sgd_doctor.render import more_plots, plots, words
 from sgd_doctor.render.axes import LIGHT, Theme, any_finite, drawable, label, varies
+from sgd_doctor.render.columns import hyper_series
 from sgd_doctor.report import Report
 
 _BADGES = {"healthy": "#1a7f4b", "unhealthy": "#b42318", "inconclusive": "#8a5a00"}
@@ -91,16 +92,39 @@ def features_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
     return _single((7.0, 3.4), theme, draw)
 
 
-def lr_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
-    """The learning rate over the steps; ``None`` where it is always the same."""
-    curves = report.curves
-    if not varies(curves.lr):
+def hyper_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
+    """Learning rate, momentum and weight decay over the steps; ``None`` where all are always the same."""
+    rows = hyper_series(report)
+    if not any(varies(series) for _, series in rows):
         return None
-    return _single(
-        (7.0, 2.6),
-        theme,
-        lambda ax: plots.draw_curve(ax, curves.lr, curves.step, "learning rate", theme, stairs=True),
-    )
+    with _own_settings():
+        figure = Figure(figsize=(7.0, 0.9 + 1.15 * len(rows)), layout="constrained", facecolor=theme.paper)
+        axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
+        more_plots.draw_hyperparameters(list(axes), report, theme)
+    return figure
+
+
+def activations_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
+    """Heat map of dead or saturated shares over activations and steps."""
+    rows = more_plots.chosen_activations(report)
+    if not rows:
+        return None
+    colours = matplotlib.colormaps["viridis"]
+    size = (7.0, 1.4 + 0.24 * max(len(rows), 4))
+    return _single(size, theme, lambda ax: more_plots.draw_activations(ax, report, theme, colours))
+
+
+def targets_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
+    """The classes, or the range of real targets."""
+    targets = report.targets
+    if targets is None or not (targets.counts or any_finite((targets.minimum, targets.mean))):
+        return None
+
+    def draw(ax: Axes) -> None:
+        more_plots.draw_targets(ax, report, theme)
+        plots.draw_legend(ax, theme)
+
+    return _single((7.0, 2.6 if targets.counts else 1.8), theme, draw)
 
 
 def grad_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
@@ -202,7 +226,7 @@ def _body(figure: Figure, panels: list[Panel], height: float) -> None:
         len(ratios),
         width_ratios=ratios,
         height_ratios=[1.5 if "by layer" in title else 1 for title, _ in side] or [1],
-        left=0.055,
+        left=0.065,
         right=0.965,
         top=(_BODY - 0.55) / height,
         bottom=0.6 / height,

@@ -66,7 +66,9 @@ def _pictures(report: Report) -> dict[str, Picture | None]:
             alt.layers(report, "update_ratio"),
         ),
         "features": picture(lambda theme: figure.features_plot(report, theme), alt.features(report)),
-        "lr": picture(lambda theme: figure.lr_plot(report, theme), alt.lr(report)),
+        "targets": picture(lambda theme: figure.targets_plot(report, theme), alt.targets(report)),
+        "activations": picture(lambda theme: figure.activations_plot(report, theme), alt.activations(report)),
+        "hyper": picture(lambda theme: figure.hyper_plot(report, theme), alt.hyperparameters(report)),
         "grad_norm": picture(lambda theme: figure.grad_plot(report, theme), alt.grad_norm(report)),
     }
 

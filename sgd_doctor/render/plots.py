@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LogNorm
+from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter
 
 from sgd_doctor.render import words
@@ -153,28 +153,45 @@ def layer_matrix(rows: Sequence[LayerCurve], column: str) -> tuple[list[int], Fl
 
 def draw_layers(ax: Axes, report: Report, column: str, theme: Theme, cmap: Colormap, *, labels: int = MAX_ROWS) -> None:
     """Heat map, layers by steps, logarithmic colours; at most ``labels`` rows are named."""
-    style(ax, theme)
-    ax.grid(False)
     rows = chosen_layers(report, column)
     steps, matrix = layer_matrix(rows, column)
+    none = matrix == 0
     matrix[~(matrix > 0)] = math.nan
     low, high = _colour_range(matrix, column)
-    cmap = cmap.with_extremes(bad=theme.grid)
-    image = ax.imshow(matrix, aspect="auto", cmap=cmap, norm=LogNorm(low, high), interpolation="nearest")
-    every = max(1, math.ceil(len(rows) / labels))
-    prefix, names = _names(rows)
-    ax.set_yticks(range(0, len(rows), every), [label(name, 26 if every == 1 else 20) for name in names[::every]])
-    if every == 1:
+    matrix[none] = low  # a logarithm cannot show it, but it is the least there can be
+    prefix, names = short_names([layer.name for layer in rows])
+    colours = (cmap, LogNorm(low, high))
+    heat_map(ax, (steps, matrix), names, theme, colours, labels=labels, beyond=column == "update_ratio")
+    if len(rows) <= labels:
         ax.set_ylabel(label(prefix, 40))
+
+
+def heat_map(
+    ax: Axes,
+    table: tuple[Sequence[int], Floats],
+    names: Sequence[str],
+    theme: Theme,
+    colours: tuple[Colormap, Normalize],
+    *,
+    labels: int = MAX_ROWS,
+    beyond: bool = False,
+) -> None:
+    """Rows by steps; ``beyond``: values may lie outside the colours' range."""
+    style(ax, theme)
+    ax.grid(False)
+    steps, matrix = table
+    cmap, norm = colours
+    cmap = cmap.with_extremes(bad=theme.grid)
+    image = ax.imshow(matrix, aspect="auto", cmap=cmap, norm=norm, interpolation="nearest")
+    every = max(1, math.ceil(len(names) / labels))
+    ax.set_yticks(range(0, len(names), every), [label(name, 26 if every == 1 else 20) for name in names[::every]])
     ticks = sorted({round(i * (len(steps) - 1) / 5) for i in range(6)})
     ax.set_xticks(ticks, [str(steps[tick]) for tick in ticks])
     ax.set_xlabel("optimizer step")
     ax.tick_params(length=0)
     figure = ax.get_figure()
     if figure is not None:
-        bar = figure.colorbar(
-            image, ax=ax, pad=0.02, aspect=28, extend="both" if column == "update_ratio" else "neither"
-        )
+        bar = figure.colorbar(image, ax=ax, pad=0.02, aspect=28, extend="both" if beyond else "neither")
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=theme.muted, which="both", length=0)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(float(value), "")))
@@ -193,11 +210,11 @@ def _colour_range(matrix: Floats, column: str) -> tuple[float, float]:
     return (low, high) if high > low * 10 else (low / 3, high * 3)
 
 
-def _names(rows: Sequence[LayerCurve]) -> tuple[str, list[str]]:
+def short_names(names: Sequence[str]) -> tuple[str, list[str]]:
     """The leading parts that all names share, and what is left of each."""
-    parts = [words.one_line(layer.name).split(".") for layer in rows]
+    parts = [words.one_line(name).split(".") for name in names]
     shared = 0
-    while len(rows) > 1 and len({tuple(part[: shared + 1]) for part in parts}) == 1:
+    while len(parts) > 1 and len({tuple(part[: shared + 1]) for part in parts}) == 1:
         if min(map(len, parts)) <= shared + 1:
             break
         shared += 1

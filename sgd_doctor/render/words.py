@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sgd_doctor.findings import Evidence, Finding, Location, Proof, Severity, finite
+from sgd_doctor.render.columns import hyper_series
 from sgd_doctor.report import ProbeInfo, Report, RuledOut, SuggestedLr
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -249,11 +250,13 @@ def facts(report: Report) -> list[tuple[str, str]]:
     rows.append(("Probes", f"{plural(len(run.probes), 'run')}, replayed by {run.replay}" if run.probes else "none"))
     if run.overhead is not None and math.isfinite(run.overhead):
         rows.append(("Recording cost", f"{max(0.0, run.overhead - 1) * 100:.0f} % of the run time"))
-    rates = {rate for rate in map(finite, report.curves.lr) if rate is not None}
-    if len(rates) == 1:
-        rows.append(("Learning rate", f"{number(rates.pop())} in all steps"))
+    for name, series in hyper_series(report):
+        values = {value for value in map(finite, series) if value is not None}
+        if len(values) == 1:
+            rows.append((name.capitalize(), f"{number(values.pop())} in all steps"))
     rows += [(one_line(name), one_line(version)) for name, version in sorted(run.versions.items())]
-    rows.append((report.tool.name, one_line(report.tool.version)))
+    if report.tool.name not in run.versions:
+        rows.append((report.tool.name, one_line(report.tool.version)))
     return rows
 
 

@@ -175,7 +175,7 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     spec = command.run
     run.spec, run.saved, run.replayed, run.pid = spec, False, True, os.getpid()
     run._snapshot = time.monotonic()
-    observer.pid, observer.thread = os.getpid(), threading.get_ident()
+    observer.away, observer.thread = False, threading.get_ident()
     observer.limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
     observer.on_anchor = None
     observer.restart_clock()

@@ -12,7 +12,6 @@ import sys
 import time
 import traceback
 import warnings
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,9 +33,6 @@ _exit = os._exit
 SNAPSHOT_SECONDS = 3.0
 """A run that is killed loses no more than this."""
 PROGRESS_SECONDS = 0.25
-_watching: weakref.WeakSet[Observer] = weakref.WeakSet()
-"""Observers whose tracing has to end in forks."""
-_registered: list[bool] = []
 
 
 class Run:
@@ -99,8 +95,7 @@ class Run:
         now = time.monotonic()
         if now - self._progress > PROGRESS_SECONDS:
             self._progress = now
-            losses = observer.steps.columns["loss"]
-            last = losses[-1] if losses and losses[-1] - losses[-1] == 0 else None
+            last = observer.last_loss if observer.last_loss - observer.last_loss == 0 else None
             self.note(Note("step", step=observer.steps.count, loss=last))
         if now - self._snapshot > SNAPSHOT_SECONDS and not self.replayed:
             self.recording("killed").save(Path(self.spec.output))
@@ -175,28 +170,13 @@ def watch(run: Run, control_fd: int) -> Patches:
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
-    leave_forks_alone(run.observer)
     return install(run.observer)
-
-
-def leave_forks_alone(observer: Observer) -> None:
-    """Trace nothing in forks of the watched process, such as workers of a loader; a replay starts tracing anew."""
-    if not _registered and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_trace_nothing)  # nobody can take it back, so once has to do
-        _registered.append(True)
-    _watching.add(observer)
-
-
-def _trace_nothing() -> None:
-    for observer in _watching:
-        observer.tracer.switch(False)
 
 
 def stop_watching(observer: Observer, patches: Patches) -> None:
     """End the watching in a process that goes on."""
     observer.finished = True
     patches.undo()
-    _watching.discard(observer)
     tracer = observer.tracer
     tracer.recording, tracer.rewrites, tracer.on_pair, tracer.on_weights = False, [], None, None
     tracer.switch(False)

@@ -1,0 +1,1 @@
+"""Checks of a house of its own; each file is one check."""

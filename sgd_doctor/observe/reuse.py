@@ -1,0 +1,76 @@
+"""Gradients that a step has used and that new ones are added to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from sgd_doctor.observe.tensors import foreach_norms
+
+
+class Reuse:
+    """Follows the gradients of one optimizer's parameters from one step to the next."""
+
+    def __init__(self) -> None:
+        self._after: list[tuple[int, float]] | None = None
+        """Identity and norm of every gradient right after the last step."""
+        self._stale: list[bool] | None = None
+        """Which gradients held, when the first backward call after it began, what it had used; empty: none."""
+
+    def before_backward(self, parameters: Sequence[Tensor]) -> None:
+        """Note gradients that the last step already used and that new ones are about to be added to."""
+        if self._after is None:
+            return
+        if self._stale is None:
+            self._stale = self._reused([p.grad for p in parameters], self._after)
+        elif any(self._stale):
+            self._forget_cleared(parameters, self._stale)
+
+    @staticmethod
+    def _reused(grads: list[Tensor | None], after: list[tuple[int, float]]) -> list[bool]:
+        if not any(g is not None for g in grads):
+            return []
+        same = [g is not None and id(g) == old[0] for g, old in zip(grads, after, strict=True)]
+        norms = iter(foreach_norms([g for g, keep in zip(grads, same, strict=True) if keep and g is not None]))
+        return [keep and _equal(next(norms), old[1]) for keep, old in zip(same, after, strict=True)]
+
+    @staticmethod
+    def _forget_cleared(parameters: Sequence[Tensor], stale: list[bool]) -> None:
+        flagged = [i for i, old in enumerate(stale) if old]
+        grads = [parameters[i].grad for i in flagged]
+        norms = iter(foreach_norms([g for g in grads if g is not None]))
+        for index, grad in zip(flagged, grads, strict=True):
+            if grad is None or next(norms) == 0:
+                stale[index] = False
+
+    def share(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: Sequence[float]) -> float:
+        """Share of the parameters with a gradient whose gradient contains an already used one.
+
+        Args:
+            parameters: all parameters of the optimizer.
+            held: those that have a gradient.
+            norms: of these gradients.
+        """
+        if not self._stale or not held or not any(self._stale):
+            return 0.0
+        live = {id(p): norm for p, norm in zip(held, norms, strict=True)}
+        hits = sum(
+            flag and live.get(id(p), 0.0) != 0.0 and p.grad is not None and id(p.grad) == old[0]
+            for p, flag, old in zip(parameters, self._stale, self._after or (), strict=True)
+        )
+        return hits / len(held)
+
+    def step_over(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: Sequence[float]) -> None:
+        """A step has used the gradients; arguments as of :meth:`share`."""
+        if held is not parameters:
+            live = dict(zip(map(id, held), norms, strict=True))
+            norms = [live.get(id(p), 0.0) for p in parameters]
+        self._after = [(id(p.grad), norm) for p, norm in zip(parameters, norms, strict=True)]
+        self._stale = None
+
+
+def _equal(a: float, b: float) -> bool:
+    """The same gradient, by its norm; an all-zero or non-finite one is nobody's."""
+    return a == b and 0 < a < math.inf
