@@ -25,7 +25,7 @@ def source_of(path: str) -> str:
 
 def _plain(cell: str) -> str:
     lines = cell.splitlines()
-    if lines and lines[0].lstrip().startswith("%%") and not lines[0].lstrip().startswith(("%%time", "%%capture")):
+    if lines and lines[0].lstrip().startswith("%%") and not lines[0].lstrip().startswith(("%%time", "%%capture", "%%sgd_doctor")):
         return "\n".join(f"# {text}" for text in lines)
     return "\n".join(_without_magic(text) for text in lines)
 
