@@ -102,3 +102,36 @@ def test_fsdp2_keeps_the_names_of_the_user(tmp_path: Path) -> None:
     facts = load(tmp_path / "run.npz").facts
     assert facts.parameters == ("0.weight", "0.bias", "2.weight", "2.bias")
     assert facts.model == "Sequential"
+
+
+LIGHTNING = """
+import lightning as L
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 2))
+
+    def training_step(self, batch, index):
+        return nn.functional.cross_entropy(self.body(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+torch.manual_seed(0)
+X = torch.randn(256, 6)
+loader = DataLoader(TensorDataset(X, (X[:, 0] > 0).long()), batch_size=16, shuffle=True)
+L.Trainer(max_epochs=4, accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False,
+          enable_progress_bar=False, enable_model_summary=False).fit(Net(), loader)
+"""
+
+
+@pytest.mark.long
+def test_lightning_divides_the_data_as_it_does_unwatched(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    report = report_of(torchrun(tmp_path, "--format", "json", script=LIGHTNING))
+    assert report["verdict"] == "healthy", report["findings"]
+    assert report["run"]["steps"] == 32, "4 epochs of 256 samples in batches of 16 on each of two processes"

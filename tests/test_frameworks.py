@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -170,6 +171,22 @@ def test_wrong_option_is_told_where_it_is_given(library: str) -> None:
         module.DoctorCallback(steps=0)
     with pytest.raises(ValueError, match=r"DoctorCallback.*'stepz'"):
         module.DoctorCallback(stepz=3)
+
+
+def test_watched_classes_keep_their_signatures() -> None:
+    """Lightning builds a loader anew from what the signature of its constructor names."""
+    from torch import nn, optim
+    from torch.utils.data import DataLoader
+
+    from sgd_doctor import watch
+
+    watched = (DataLoader.__init__, nn.Module.__init__, optim.Optimizer.__init__, optim.lr_scheduler.StepLR.__init__)
+    before = [inspect.signature(function) for function in watched]
+    with watch(steps=1, probes=False):
+        watched = (
+            DataLoader.__init__, nn.Module.__init__, optim.Optimizer.__init__, optim.lr_scheduler.StepLR.__init__
+        )  # fmt: skip
+        assert [inspect.signature(function) for function in watched] == before
 
 
 def test_nothing_is_imported_that_was_not_asked_for(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class MissingDistributedSampler(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
-            title=f"all {run.world_size} processes train on {what}: the loader has no DistributedSampler",
+            title=f"the {run.world_size} processes train on {what}: the loader has no DistributedSampler",
             rule=Rule.FACT,
             location=recording.location(mine.site),
             evidence=(

@@ -8,6 +8,10 @@ from pathlib import Path
 from sgd_doctor.errors import UsageError
 
 
+TRANSPARENT = ("%%time", "%%capture", "%%sgd_doctor")
+"""Magics under which a cell runs as it would without them."""
+
+
 def source_of(path: str) -> str:
     """All code cells joined; magics (``%``, ``%%``, ``!``) become comments, so that line numbers stay.
 
@@ -25,7 +29,8 @@ def source_of(path: str) -> str:
 
 def _plain(cell: str) -> str:
     lines = cell.splitlines()
-    if lines and lines[0].lstrip().startswith("%%") and not lines[0].lstrip().startswith(("%%time", "%%capture", "%%sgd_doctor")):
+    magic = lines[0].lstrip() if lines else ""
+    if magic.startswith("%%") and not magic.startswith(TRANSPARENT):
         return "\n".join(f"# {text}" for text in lines)
     return "\n".join(_without_magic(text) for text in lines)
 
