@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sgd_doctor.errors import UsageError
 
-
 TRANSPARENT = ("%%time", "%%capture", "%%sgd_doctor")
 """Magics under which a cell runs as it would without them."""
 
