@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from transformers import Trainer, TrainerCallback
@@ -30,10 +29,10 @@ class DoctorCallback(Attending, TrainerCallback):  # type: ignore[misc]  # the l
     def __init__(self, *, show: bool = True, **options: Any) -> None:
         super().__init__(show=show, **options)
         self._patches = Patches()
-        self._patches.replace(Trainer, "train", _told_of_errors(self))
+        self._patches.replace(Trainer, "train", _attended(self))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Optimizer and loader are there, and the first batch is not yet drawn."""
+        """A trainer with a ``train`` of its own has got here: optimizer and loader are there already."""
         if state.is_world_process_zero:
             self.begin()
 
@@ -42,18 +41,25 @@ class DoctorCallback(Attending, TrainerCallback):  # type: ignore[misc]  # the l
         self.end()
 
 
-def _told_of_errors(callback: DoctorCallback) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The library tells a callback nothing of an exception; an experiment must not get past one."""
+def _attended(callback: DoctorCallback) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Watch from before the optimizer is built, and hear of exceptions, of which the library tells a callback nothing.
+
+    An experiment must not get past one.
+    """
 
     def make(train: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(train)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
+            if callback not in self.callback_handler.callbacks:
                 return train(self, *args, **kwargs)
+            if self.is_world_process_zero():
+                callback.begin()
+            try:
+                result = train(self, *args, **kwargs)
             except BaseException as error:
-                if callback in self.callback_handler.callbacks:
-                    callback.end(error)
+                callback.end(error)
                 raise
+            callback.end()
+            return result
 
         return wrapper
 
