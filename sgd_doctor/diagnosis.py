@@ -17,7 +17,7 @@ from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Rule, Severity, Suspicion
 from sgd_doctor.lab import Lab
 from sgd_doctor.learning_rate import LrExperiments, obstacle
-from sgd_doctor.proof.case import LEAST_STEPS, SHORT, Case, Diagnosis, Proven
+from sgd_doctor.proof.case import LEAST_STEPS, Case, Diagnosis, Proven
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
 from sgd_doctor.proof.knobs import KnobProver
@@ -46,8 +46,8 @@ class Examiner:
         self, lab: Lab, checks: Sequence[Check], *, seconds_left: Callable[[], float], probes: bool = True
     ) -> None:
         self.checks = checks
-        self.case = Case(lab, seconds_left=seconds_left, probes=probes)
-        self.facts, self.knobs = FactProver(self.case, self.ask), KnobProver(self.case)
+        self.case = Case(lab, seconds_left=seconds_left, probes=probes, ask=self.ask)
+        self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
         self.last = LastProver(self.case)
         self.symptoms: list[Suspicion] = []
@@ -128,7 +128,7 @@ class Examiner:
             lower = higher = None
         if not knobs and lower is None and higher is None:
             return False
-        steps = self.case.length(SHORT, arms=6)
+        steps = self.case.length(self.case.telling(), arms=6)
         if steps < LEAST_STEPS:
             self.case.blocked(suspicions, f"{steps} steps are too few to compare runs")
             return False

@@ -107,6 +107,14 @@ def _divisor(node: Any) -> str:
     return "its divisor contains 0" if isinstance(other, Tensor) and bool((other == 0).any()) else ""
 
 
+def _masked(node: Any) -> str:
+    """NaN where a mask can make it: a layer whose output goes straight into the softmax was not masked."""
+    made = [kind(child) for child, _ in node.next_functions if child is not None]
+    if any(name in UNMASKED for name in made):
+        return ""
+    return _result_is(node, torch.isnan, "a whole row of its input is -inf (everything is masked)")
+
+
 def _ignored(node: Any) -> str:
     weight = saved(node, "_saved_total_weight")
     return "every target of the batch is ignored" if isinstance(weight, Tensor) and bool((weight == 0).all()) else ""
@@ -127,8 +135,8 @@ RULES: dict[str, Callable[[Any], str]] = {
     "Acos": lambda n: _input(n, lambda x: x.abs() > 1, "its input lies outside [-1, 1]"),
     "Asin": lambda n: _input(n, lambda x: x.abs() > 1, "its input lies outside [-1, 1]"),
     "Atanh": lambda n: _input(n, lambda x: x.abs() >= 1, "its input lies outside (-1, 1)"),
-    "Softmax": lambda n: _result_is(n, torch.isnan, "a whole row of its input is -inf (everything is masked)"),
-    "LogSoftmax": lambda n: _result_is(n, torch.isnan, "a whole row of its input is -inf (everything is masked)"),
+    "Softmax": lambda n: _masked(n),
+    "LogSoftmax": lambda n: _masked(n),
     "NllLoss": _ignored,
     "Std": lambda n: _result_is(n, torch.isnan, "it has too few values"),
     "Mean": lambda n: "it has no values" if saved(n, "_saved_self_sym_numel") == 0 else "",
@@ -143,6 +151,10 @@ GRADIENT_REASONS = {
     "Asin": "its gradient at -1 and 1 is infinite",
     "Std": "its gradient for equal values is infinite",
 }
+
+
+UNMASKED = ("Addmm", "Mm", "Convolution", "Relu", "Tanh", "Sigmoid", "NativeLayerNorm", "NativeBatchNorm")
+"""Operations whose result no mask has touched."""
 
 
 class GradientWatch:

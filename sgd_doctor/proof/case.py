@@ -7,20 +7,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from sgd_doctor import stats
-from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severity, Suspicion
+from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Rule, Severity, Suspicion
 from sgd_doctor.lab import Lab, Trial
 from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut, SuggestedLr
 
-SHORT, LONG = 100, 300
+SHORT, LONG = 100, 200
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
 LEAST_STEPS = 10
 MAX_LONG = 2000
 SAME_LR = 0.05
+OWN_FAULT = 30.0
+"""A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
+the repaired loop wants more than this, its lr is a fault of its own."""
+OWN_FAULT_DOWN = 10.0
+"""The same for a change that lets the loop bear larger rates, not smaller ones (inputs standardised)."""
+PAST_THE_BREAK = 30
+BROKEN = 3.0
+"""A loss of so many times its start, over ten steps, is a break that a deciding run has to reach."""
 RESEED = Intervention("reseed", "other seed", {"seed": 20_011})
 """Other random numbers: the deciding pair of runs is made once more with them."""
 
@@ -67,10 +76,18 @@ class Case:
         lab: the observed run, and replays of it.
         seconds_left: time that may still be spent on replays.
         probes: whether replays may be made at all.
+        ask: what all checks suspect in a recording.
     """
 
-    def __init__(self, lab: Lab, *, seconds_left: Callable[[], float], probes: bool) -> None:
-        self.lab, self.seconds_left, self.probes = lab, seconds_left, probes
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        seconds_left: Callable[[], float],
+        probes: bool,
+        ask: Callable[[Recording], list[Suspicion]] = lambda _: [],
+    ) -> None:
+        self.lab, self.seconds_left, self.probes, self.ask = lab, seconds_left, probes, ask
         self.observed = lab.observed
         self.result = Diagnosis()
         self.applied: tuple[Intervention, ...] = ()
@@ -100,6 +117,16 @@ class Case:
         affordable = self.seconds_left() / max(1e-6, per_step * arms)
         return max(1, int(min(wanted, available, max(affordable, 2 * LEAST_STEPS))))
 
+    def telling(self) -> int:
+        """Steps of a deciding run: past the point where the watched run broke, where it did so late."""
+        loss = self.observed.column("loss")
+        first = self.observed.facts.nonfinite
+        start = stats.finite_median(loss[:5])
+        blocks = loss[: len(loss) // 10 * 10].reshape(-1, 10).mean(axis=1)
+        broken = np.flatnonzero(~(blocks <= BROKEN * start)) if start > 0 else np.array([], int)
+        late = [first.step] if first is not None else [10 * int(broken[-1]) + 10] if len(broken) else []
+        return max(SHORT, min(MAX_LONG, max(late, default=0) + PAST_THE_BREAK))
+
     def unproven(self, suspicions: Sequence[Suspicion]) -> None:
         why = "no replay was possible" if self.probes else "probes are switched off"
         if self.untreated:
@@ -117,6 +144,13 @@ class Case:
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def is_own_fault(self, treated: Trial, factor: float, least: float = OWN_FAULT) -> bool:
+        """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""
+        if treated.recording is None or max(factor, 1 / factor) < least * 0.99:
+            return False
+        wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
+        return any(s.rule is wanted for s in self.ask(treated.recording))
 
     def suppose(self, current: Recording | None, knobs: Sequence[Suspicion]) -> None:
         """Switch the treatments of the harmless patterns on, and ask again what they may have hidden."""
