@@ -236,10 +236,9 @@ def main() -> None:
         harmless = ", ".join(sorted(faults - outcome.harmful))
         mark = "ok   " if outcome.exact else "first" if outcome.first else "WRONG"
         found = ", ".join(outcome.found) or "nothing"
-        print(
-            f"{mark} {task.name:14} {name:32} {found:45} {f'(no harm: {harmless}) ' if harmless else ''}{time.monotonic() - started:4.1f} s",
-            flush=True,
-        )
+        note = f"(no harm: {harmless}) " if harmless else ""
+        seconds = time.monotonic() - started
+        print(f"{mark} {task.name:14} {name:32} {found:45} {note}{seconds:4.1f} s", flush=True)
     print("\n| loops | number | cause set exact | first finding right | probe steps (median) |\n|--|--|--|--|--|")
     for group in GROUPS:
         rows = [o for o in outcomes if o.group == group]

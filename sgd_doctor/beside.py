@@ -5,7 +5,7 @@ from __future__ import annotations
 from sgd_doctor.errors import ExitCode
 from sgd_doctor.options import Options
 from sgd_doctor.progress import Progress
-from sgd_doctor.run.harness import Limited
+from sgd_doctor.run.echo import Limited
 from sgd_doctor.run.launch import Target
 from sgd_doctor.session import Talk, attend_target
 

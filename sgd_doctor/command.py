@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import io
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sgd_doctor.session import Outcome
 
 ON_STDOUT = ("text", "json", "sarif", "github")
+AWAITING = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+"""A cell of a notebook may await outside of functions."""
 DEFAULT_NAME = "sgd-doctor-report"
 SUFFIXES = {".json": "json", ".html": "html", ".htm": "html", ".png": "png", ".sarif": "sarif", ".txt": "text"}
 
@@ -205,9 +208,10 @@ def kind_of(request: Request) -> str:
     if kind == "script":
         _require_python(path)
     if kind == "notebook":
-        from sgd_doctor.run.notebook import source_of
+        from sgd_doctor.run.notebook import cells_of
 
-        _compile(source_of(str(path)), path)
+        for cell in cells_of(str(path)):
+            _compile(cell.source, Path(cell.name), AWAITING)
     return kind
 
 
@@ -251,11 +255,11 @@ def _require_python(path: Path) -> None:
     _compile(data, path)
 
 
-def _compile(text: str | bytes, path: Path) -> None:
+def _compile(text: str | bytes, path: Path, flags: int = 0) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are the script's, and come when it runs
-            compile(text, str(path), "exec", dont_inherit=True)
+            compile(text, str(path), "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         where = f"{path}:{error.lineno}" if error.lineno else str(path)
         raise UsageError(f"{where}: not valid Python: {error.msg}") from error
@@ -273,16 +277,17 @@ def _diagnose(request: Request, kind: str, options: Options, quiet: bool) -> Out
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="numpy")
     if kind == "recording":
         return diagnose_recording(Path(request.target), options)
-    from sgd_doctor.run.harness import Limited
+    from sgd_doctor.run.echo import Limited
     from sgd_doctor.run.launch import Target
+    from sgd_doctor.run.reaping import all_as_interrupts
 
-    with Progress(quiet) as progress, _Sink(request.script_output, Limited(progress.script_output)) as sink:
-        outcome = diagnose_target(
-            Target(kind, request.target, request.arguments),
-            options,
-            Talk(progress.say, sink, progress.note),
-            request.command,
-        )
+    with all_as_interrupts(), Progress(quiet) as progress:
+        show = Limited(progress.script_output)
+        with _Sink(request.script_output, show) as sink:
+            talk = Talk(progress.say, sink, progress.note)
+            outcome = diagnose_target(
+                Target(kind, request.target, request.arguments), options, talk, request.command
+            )
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
     return outcome

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -95,6 +96,8 @@ class Operand(msgspec.Struct, frozen=True):
     """Logarithms of values that sum to 1 over the class dimension."""
     row_sums: tuple[float, float] | None = None
     """Smallest and largest sum over the class dimension."""
+    foreign: bool = False
+    """Whether it depends on models alone that no optimizer holds, and without gradients."""
     lost: int = -1
     """Index of the operation behind which the way back to the parameters was lost, or -1."""
 
@@ -260,6 +263,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     loss_operation: int = -1
     """Index in ``trace`` of the operation that made what ``backward`` was called on."""
+    detached_at: int = -1
+    """The first place in any traced step where something that depends on the model is detached; -1: none."""
     structure: Structure | None = None
     signals: Signals = Signals()
     distributed: Distributed | None = None
@@ -309,20 +314,38 @@ class Recording:
         values, counts = np.unique(chosen[chosen >= 0], return_counts=True)
         return [int(values[i]) for i in np.argsort(-counts, kind="stable")]
 
-    def save(self, path: Path) -> None:
-        """Write the recording, whole or not at all."""
+    def to_bytes(self) -> bytes:
+        """The recording as the archive that :func:`load` reads."""
         buffer = io.BytesIO()
+        facts = msgspec.to_builtins(self.facts, enc_hook=_plain)
         arrays: dict[str, npt.NDArray[np.generic]] = {
             # json, not msgspec: a loss or a metric may be NaN, which msgspec would write as null and not read again.
-            "facts": np.frombuffer(json.dumps(msgspec.to_builtins(self.facts)).encode(), dtype=np.uint8),
+            "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
             "events": self.events,
         }
         arrays.update({f"column.{name}": values for name, values in self.columns.items()})
         arrays.update({f"table.{name}": values for name, values in self.tables.items()})
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy types **kwds as bool
+        return buffer.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write the recording, whole or not at all."""
+        data = self.to_bytes()
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _plain(value: Any) -> float | str:
+    """A value of a user's or torch's own kind (a symbolic size, a scalar of numpy) as one that JSON has."""
+    try:
+        return int(value) if isinstance(value, SupportsIndex) else float(value)
+    except Exception:  # anything at all may be raised by a class of the user's
+        return type(value).__name__
 
 
 MAX_UNPACKED_BYTES = 1 << 30
@@ -340,18 +363,25 @@ def load(path: Path) -> Recording:
         UsageError: the file cannot be read or is no recording of this format.
     """
     try:
-        return _load(path)
+        with path.open("rb") as file:
+            return _load(file)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or str(error)[:SHOWN]}") from error
     except Exception as error:  # what zipfile, zlib, numpy and msgspec raise shares no base class
         raise UsageError(f"{path} is not a recording of sgd-doctor: {str(error)[:SHOWN]}") from error
 
 
-def _load(path: Path) -> Recording:
-    with zipfile.ZipFile(path) as archive:
+def from_bytes(data: bytes) -> Recording:
+    """The recording that :meth:`Recording.to_bytes` made."""
+    return _load(io.BytesIO(data))
+
+
+def _load(file: BinaryIO) -> Recording:
+    with zipfile.ZipFile(file) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED_BYTES:
             raise ValueError("it is too large")
-    with np.load(path, allow_pickle=False) as archive:
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as archive:
         facts = msgspec.convert(json.loads(archive["facts"].tobytes()), type=Facts)
         if facts.format != FORMAT_VERSION:
             raise ValueError(f"format {facts.format}, this sgd-doctor reads format {FORMAT_VERSION}")

@@ -191,7 +191,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self, *, indent: int = 2) -> str:
         """The report as JSON text, as described by ``report.schema.json``."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=indent).decode()
+        try:
+            data = msgspec.json.encode(self)
+        except UnicodeEncodeError:  # half a character, for example of a file name that is no text
+            data = msgspec.json.encode(_whole_characters(msgspec.to_builtins(self)))
+        return msgspec.json.format(data, indent=indent).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes, *, name: str = "report") -> Report:
@@ -246,3 +250,12 @@ def json_schema() -> dict[str, Any]:
         if "description" in definition:  # a docstring; Python 3.13 takes its indentation away, others do not
             definition["description"] = inspect.cleandoc(definition["description"])
     return schema
+
+
+def _whole_characters(value: Any) -> Any:
+    """A JSON value with a question mark for each half of a character."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    return [_whole_characters(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""Random small loops, sound and with one fault: nothing crashes, no false cause is confirmed, sound ones stay healthy."""
+"""Random small loops, sound and with one fault: no crash, no false cause confirmed, sound ones stay healthy."""
 
 from __future__ import annotations
 

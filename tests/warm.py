@@ -22,8 +22,8 @@ import torch
 
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.run import child
-from sgd_doctor.run.harness import Echo
-from sgd_doctor.run.launch import Harness, Target
+from sgd_doctor.run.echo import Echo
+from sgd_doctor.run.launch import PROBE_SEED, Harness, Target
 from sgd_doctor.run.reaping import Child, Forked
 from sgd_doctor.run.spec import ChildSpec, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
@@ -47,10 +47,11 @@ class WarmHarness(Harness):
             target=self.target.name,
             argv=self.target.argv,
             run=run,
+            parent=os.getpid(),
             scratch=str(scratch),
             results=str(self.results),
             shield=self.shield,
-            seed=self.seed,
+            seed=PROBE_SEED if self.seed is None and control is None else self.seed,
             control_fd=control.fileno() if control is not None else -1,
             notes_fd=writer,
             patches=patches or {},

@@ -64,14 +64,14 @@ class MomentumTooHigh(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"momentum {stats.nice(momentum)} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
+            title=f"momentum {momentum:.6g} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
             if momentum < 1
             else f"momentum {stats.nice(momentum)} never forgets",
             rule=Rule.SMELL if momentum >= TO_BLAME else Rule.KNOB,
             location=recording.location(optimizer.site),
             evidence=(Evidence("momentum", float(momentum), "about 0.9", f"momentum is {momentum:g}"),),
             treatments=(Treatment((Intervention("momentum", f"momentum {momentum:g} → {USUAL}", {"value": USUAL}),)),),
-            explains=("oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
+            explains=("dead-relu", "oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
             advice=f"set {'momentum=0.9' if arg == 'momentum' else 'betas=(0.9, 0.999)'}",
             edits=(Edit("set-optimizer-arg", {"arg": "momentum", "value": USUAL}),) if arg == "momentum" else (),
         )

@@ -28,9 +28,10 @@ from sgd_doctor.interventions.model import (
     SwapActivation,
 )
 from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
 from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
-from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, Unfreeze
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
@@ -50,9 +51,12 @@ APPLIERS: dict[str, type[Applier]] = {
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,
     "keep-layer": KeepLayer,
+    "keep-model": KeepModel,
     "keep-graph": KeepGraph,
     "train-mode": TrainMode,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
+    "recompute-statistics": RecomputeStatistics,
+    "per-sample-norm": PerSampleNorm,
     "transform-operand": TransformOperand,
     "set-function-argument": SetFunctionArgument,
     "replace-function": ReplaceFunction,

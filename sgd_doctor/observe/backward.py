@@ -9,6 +9,7 @@ from torch import Tensor
 from sgd_doctor.observe.graph import graph_leaves
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
 from sgd_doctor.observe.nonfinite import locate
+from sgd_doctor.observe.tensors import shape_of
 from sgd_doctor.recording import Leaf
 
 MAX_LEAVES = 2048
@@ -25,13 +26,13 @@ class BackwardWatch(Part):
         o.anchor()
         site = o.event("backward")
         o.counts.backwards += 1
-        single = loss.numel() == 1
-        value = float(loss.item()) if single and not loss.is_complex() else float("nan")
-        if single and value - value != 0:
+        value = _value(loss)
+        if loss.numel() == 1 and value - value != 0:
             self.locate_nonfinite(loss, value, site)
         if o.evaluating:
             o.held_out.discard()
             o.evaluating = False
+            o.trained_in_eval.add(o.root_site)
             o.counts.eval_mode_steps += 1
         o.structure.before_backward(o.unit, o.held)
         o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step
@@ -51,12 +52,13 @@ class BackwardWatch(Part):
     def _look_at_graph(self, loss: Tensor) -> None:
         o = self.observer
         o.loss_made = o.tracer.made.get(loss, -1) if o.traced else -1
-        if o.traced or (o.counts.optimizer_steps == 0 and o.manual.possible):
+        by_hand = o.counts.optimizer_steps == 0 and not o.stepping.depth
+        if o.traced or (by_hand and o.manual.possible):
             found = graph_leaves(loss)
             if o.traced:
                 o.leaves = self.name_leaves(found)
                 o.structure.meet_leaves(found, o.unit == 0)
-            if o.counts.optimizer_steps == 0:
+            if by_hand:
                 row = o.manual.compare(found)
                 if row is not None:
                     self.manual_step(row)
@@ -68,8 +70,8 @@ class BackwardWatch(Part):
         inside = {id(p) for root in o.roots.values() for p in root.parameters()}
         return tuple(
             Leaf(
-                name=o.steps.names.get(id(t), f"tensor {tuple(t.shape)}"),
-                shape=tuple(t.shape),
+                name=o.steps.names.get(id(t), f"tensor {shape_of(t)}"),
+                shape=shape_of(t),
                 in_optimizer=id(t) in held,
                 in_module=id(t) in inside,
             )
@@ -83,10 +85,11 @@ class BackwardWatch(Part):
         o.structure.after_backward(o.unit)
         for applier in o.appliers:
             applier.after_backward()
-        if o.counts.optimizer_steps == 0:
+        by_hand = o.counts.optimizer_steps == 0 and not o.stepping.depth
+        if by_hand:
             o.manual.after_backward()
         o.boundary()
-        if o.counts.optimizer_steps == 0 or len(o.losses) > 1:
+        if by_hand or len(o.losses) > 1:
             o.tick()
 
     def manual_step(self, row: dict[str, float]) -> None:
@@ -100,6 +103,12 @@ class BackwardWatch(Part):
         o = self.observer
         if o.nonfinite is None:
             o.nonfinite, o.signals.culprit, o.signals.nonfinite_share = locate(o, loss, value, site)
+
+
+def _value(loss: Tensor) -> float:
+    """The loss; of one with several elements (``backward(gradient=...)``) their mean."""
+    real = loss.detach().real if loss.is_complex() else loss.detach()
+    return float(real.item() if real.numel() == 1 else real.double().mean())
 
 
 def _nan(value: float | None) -> float:

@@ -64,6 +64,12 @@ class CallWatch(Part):
                 o.structure.meet_weights(weight, o.sites.here())
 
     @guarded
+    def meet_comparison(self, name: str, inputs: list[Tensor], derived: list[bool], args: tuple[Any, ...]) -> None:
+        """Something that depends on the model is compared, or rounded."""
+        o = self.observer
+        o.signals.comparisons.meet(name, inputs, derived, args, o.sites.here(), o.task_loss)
+
+    @guarded
     def meet_activation(self, name: str, output: Tensor, site: int) -> None:
         """The result of an activation function inside the model."""
         self.observer.signals.activation(name, output, self.observer.module_path(), site)

@@ -15,7 +15,7 @@ from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.steps import COLUMNS
 from sgd_doctor.observe.wrappers import class_name
 from sgd_doctor.ranks import Distributed
-from sgd_doctor.recording import Array, Crash, Facts, HeldOut, Operation, Recording, TaskFacts
+from sgd_doctor.recording import Array, Crash, Facts, Features, HeldOut, Operation, Recording, TaskFacts
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
@@ -64,7 +64,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         trace_step=trace_step,
         trace_complete=complete,
         leaves=o.leaves,
-        features=o.features.freeze() if o.features is not None and o.features.batches else None,
+        features=_features(o),
         task=_task(o),
         held_out=o.held_out.freeze(),
         nonfinite=o.nonfinite,
@@ -73,6 +73,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
         loss_operation=made,
+        detached_at=_detached(o),
         structure=structure,
         signals=_signals(o),
         distributed=o.ranks.freeze(ended, more.get("crash")),
@@ -85,6 +86,30 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         | held_out_column(facts.held_out, facts.steps)
         | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
+        events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
+    )
+
+
+def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
+    """The numbers of the steps alone: plain values that were taken already."""
+    facts = Facts(
+        ended=ended,
+        seconds=time.perf_counter() - o.started if o.anchored else 0.0,
+        own_seconds=o.steps.own_time,
+        steps=o.steps.count,
+        forwards=o.counts.forwards,
+        backwards=o.counts.backwards,
+        losses=o.counts.losses,
+        zero_grads=o.counts.zero_grads,
+        evaluations=o.counts.evaluations,
+        versions=versions(),
+        sites=o.sites.sites(),
+        nonfinite=o.nonfinite,
+        notes=tuple(o.notes),
+    )
+    return Recording(
+        facts=_with(facts, more),
+        columns=_columns(o),
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
 
@@ -157,6 +182,26 @@ def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
             cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
             return _shortened(operations), step, complete, max(-1, made - cut)
     return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
+
+
+def _detached(o: Observer) -> int:
+    for _, operations, _, _ in o.traces:
+        for op in operations:
+            first = op.inputs[0] if op.inputs else None
+            cuts = op.name in ("detach", "detach_", "data") and op.recorded
+            if cuts and first is not None and first.derived and not first.parameter and first.shape:
+                return op.site
+    return -1
+
+
+def _features(o: Observer) -> Features | None:
+    if o.features is None or not o.features.batches:
+        return None
+    try:
+        return o.features.freeze()
+    except Exception as error:  # a strange tensor of the user's must not cost the whole recording
+        o.fail(f"the inputs were not recorded: {type(error).__name__}: {error}")
+        return None
 
 
 def _structure(o: Observer) -> Structure | None:

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
+
+from sgd_doctor.observe.tensors import unseen
+
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
 
@@ -22,7 +26,8 @@ class Part:
 def guarded(method: _F) -> _F:
     """An error of ours becomes a note in the report, never the end of the user's run.
 
-    What the method, one of a :class:`Part`, itself calls of torch stays out of the trace.
+    What the method, one of a :class:`Part`, itself calls of torch stays out of the trace, and out of
+    sight of the user's own modes.
     """
 
     @wraps(method)
@@ -30,7 +35,8 @@ def guarded(method: _F) -> _F:
         tracer = self.observer.tracer
         before, tracer.paused = tracer.paused, True
         try:
-            return method(self, *args, **kwargs)
+            with torch._C.DisableTorchFunction(), unseen():
+                return method(self, *args, **kwargs)
         except Exception as error:
             self.observer.fail(f"{method.__qualname__} failed: {type(error).__name__}: {error}")
             return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
+from sgd_doctor.observe.tensors import stand_in, transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -37,6 +40,8 @@ INITIALISERS = (
     "orthogonal_",
     "eye_",
 )
+_ON_THE_WAY = {"wrapper", "grad", "_autograd_grad", "__torch_function__", "handle_torch_function"}
+"""Functions between ``autograd.grad`` and what asked for the gradients."""
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
 
 
@@ -63,7 +68,7 @@ def _modules(o: Observer, patches: Patches) -> None:
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        if compiling():
+        if compiling() or transformed():
             return None
         if forward.quiet and stack:
             stack.append(module)
@@ -71,7 +76,7 @@ def _modules(o: Observer, patches: Patches) -> None:
         return forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if compiling() or not stack or stack[-1] is not module:
+        if compiling() or transformed() or not stack or stack[-1] is not module:
             return
         if not forward.quiet or len(stack) == 1:
             forward.ends(module, output)
@@ -133,8 +138,8 @@ def _optimizers(o: Observer, patches: Patches) -> None:
 def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
-            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.here():
+            tensors, loss = _first(tensors)
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or stand_in(loss) or not o.trains_here():
                 return original(tensors, *args, **kwargs)
             o.backward.begins(loss)
             o.in_backward = True
@@ -149,8 +154,8 @@ def _backward(o: Observer, patches: Patches) -> None:
 
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            loss = outputs if isinstance(outputs, Tensor) else next(iter(outputs), None)
-            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs)
+            outputs, loss = _first(outputs)
+            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs) and not _beside(o)
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
@@ -163,6 +168,24 @@ def _backward(o: Observer, patches: Patches) -> None:
 
     patches.replace(torch.autograd, "backward", backward)
     patches.replace(torch.autograd, "grad", grad)
+
+
+def _first(tensors: Any) -> tuple[Any, Any]:
+    """The argument, in a form that can be read again, and its first tensor."""
+    if isinstance(tensors, Tensor):
+        return tensors, tensors
+    if not isinstance(tensors, Sequence) and isinstance(tensors, Iterable):
+        tensors = tuple(tensors)
+    return tensors, tensors[0] if isinstance(tensors, Sequence) and len(tensors) else None
+
+
+def _beside(o: Observer) -> bool:
+    """Whether gradients are computed beside the training: it calls ``backward``, or torch itself asks (a Hessian)."""
+    caller: FrameType | None = sys._getframe(2)
+    while caller is not None and caller.f_code.co_name in _ON_THE_WAY:
+        caller = caller.f_back
+    asked = caller is not None and caller.f_code.co_filename == torch.autograd.functional.__file__
+    return asked or transformed() or o.counts.backwards > o.counts.grad_calls
 
 
 def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:

@@ -46,6 +46,8 @@ CALLED = {
 }
 """Backward nodes that can make such a value, and the functions that leave them behind."""
 DANGEROUS_GRADIENT = ("Sqrt", "Rsqrt", "Pow", "Log", "Log2", "Log10", "Div", "Acos", "Asin", "Std")
+MASKABLE = ("Softmax", "LogSoftmax")
+"""Kinds whose result is NaN for rows of -inf, and just as well where what they read has overflowed before."""
 _READ = ("_saved_self", "_saved_input", "_saved_mat1", "_saved_target", "_saved_other", "_saved_mat2")
 
 
@@ -212,17 +214,26 @@ def locate(o: Observer, loss: Tensor, value: float, site: int) -> tuple[NonFinit
     target = _bad_target(o, ordered)
     if target is not None:
         return NonFinite(step, "target", "the target", site, False), None, _share(target)
+    overflowed = False
     for node in ordered:
         rule = RULES.get(kind(node))
         reason = rule(node) if rule is not None else ""
-        if reason:
+        if reason and not (overflowed and kind(node) in MASKABLE):
             found = name_culprit(o, kind(node), reason, [n for n in ordered if kind(n) == kind(node)].index(node))
             where = NonFinite(step, "operation", f"torch.{found.function}", found.site if found.site >= 0 else site)
             return where, found, 0.0
         data = _bad_data(node)
         if data is not None and not o.held:
             return NonFinite(step, "input", "the input", site, False), None, _share(data)
+        overflowed = overflowed or _overflows(node)
     return _module(o, step, value, site), None, 0.0
+
+
+def _overflows(node: Any) -> bool:
+    """Whether the operation read numbers so large that its result may be infinite: a run that diverges."""
+    values = (saved(node, name) for name in _READ)
+    large = [t for t in values if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
+    return any(not bool((t.detach().abs() <= HUGE).all()) for t in large)
 
 
 def _module(o: Observer, step: int, value: float, site: int) -> NonFinite:

@@ -64,6 +64,8 @@ class Observer:
         self.on_next_forward: Callable[[], None] | None = None
         """Once the watching is over: called where hooks can be removed."""
         self.thread, self.away = threading.get_ident(), False
+        self.any_thread = True
+        """Whether the loop may run in another thread than the one that starts watching."""
         self.started = time.perf_counter()
         self.anchored = self.finished = False
         self.appliers: Sequence[Applier] = ()
@@ -87,7 +89,9 @@ class Observer:
         self.held: list[tuple[nn.Module, Any]] = []
         self.root: nn.Module | None = None
         self.root_args: tuple[Any, ...] = ()
-        self.root_training = True
+        self.root_training, self.root_site = True, -1
+        self.trained_in_eval: set[int] = set()
+        """Lines that call a model in evaluation mode and whose outputs are differentiated nevertheless."""
         self.first_layer: nn.Module | None = None
         self.features: FeatureStatistics | None = None
         self.mode_layers: dict[str, None] = {}
@@ -118,6 +122,7 @@ class Observer:
         self.stepping, self.calls = StepWatch(self), CallWatch(self)
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
         self.tracer.on_pair, self.tracer.on_call = self.calls.meet, self.calls.meet_call
+        self.tracer.on_compare = self.calls.meet_comparison
         self.tracer.on_activation = self.calls.meet_activation
         self.steps = StepRecorder(self.limits.overhead)
         self.manual, self.held_out, self.pool = ManualSteps(), HeldOutRecorder(), Pool()
@@ -135,6 +140,12 @@ class Observer:
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""
         return not self.away and threading.get_ident() == self.thread
+
+    def trains_here(self) -> bool:
+        """As :meth:`here`, asked where a backward pass begins: the first of them shows which thread trains."""
+        if self.any_thread and not self.counts.backwards and not self.away:
+            self.thread = threading.get_ident()
+        return self.here()
 
     def event(self, kind: str, site: int | None = None) -> int:
         """Note a call of the loop; returns its site."""
@@ -178,10 +189,12 @@ class Observer:
         if self.on_tick is not None:
             self.on_tick(self)
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
-        why = "step-limit" if done >= self.limits.max_steps else ""
+        why = "step-limit" if self.limits.reached(done) else ""
         if not why and self.limits.over(done, time.perf_counter() - self.started):
             why = "time-limit"
         why = self.ranks.agree(done, why)
+        if why == "step-limit" and done < self.limits.max_steps:
+            self.fail(f"only the first {done:,} steps were watched: more are not kept")
         if why:
             self.end(why)
 

@@ -270,7 +270,7 @@ def weights_key(parameters: Iterable[Tensor]) -> float | None:
         for number, parameter in enumerate(parameters):
             if is_sharded(parameter):
                 return None
-            values = sample_view(parameter).cpu().double()
+            values = sample_view(parameter).reshape(-1).cpu().double()
             weights = torch.cos(torch.arange(len(values), dtype=torch.float64) + number)
             total += float((values * weights).sum())
     return total if math.isfinite(total) else None

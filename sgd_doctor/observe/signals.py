@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
 from collections.abc import Mapping
@@ -12,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded
-from sgd_doctor.observe.layers import layers_of
+from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
 from sgd_doctor.signals import (
     Activation,
@@ -29,6 +31,7 @@ from sgd_doctor.signals import (
     Layer,
     Loader,
     Recurrent,
+    SharedModule,
     Signals,
 )
 
@@ -80,6 +83,8 @@ class _Drawn:
     sampler: str
     batch_size: int
     batches: int = 0
+    passes: list[int] = field(default_factory=list)
+    iterator: weakref.ref[Any] | None = None
 
 
 class SignalRecorder(Part):
@@ -108,6 +113,8 @@ class SignalRecorder(Part):
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.comparisons = ComparisonRecorder()
+        self.repeated: list[SharedModule] = []
         self.curvature: list[float] = []
 
     # -- modules
@@ -116,6 +123,9 @@ class SignalRecorder(Part):
         """A model is called for the first time."""
         o = self.observer
         self.layers.extend(layers_of(module, prefix, self.built_at, 512 - len(self.layers)))
+        names, sites = o.module_names, o.module_sites
+        found = repeated(module, lambda m: names.get(id(m), ""), lambda m: sites.get(id(m), -1))
+        self.repeated.extend(itertools.islice(found, max(0, MAX_BUILT - len(self.repeated))))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
         self._built(self.models.setdefault(key, _Built(key[0])))
 
@@ -137,7 +147,7 @@ class SignalRecorder(Part):
             kind=type(module).__name__,
             site=o.sites.here(),
             built=o.module_sites.get(id(module), -1),
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             batch_first=bool(module.batch_first),
         )
 
@@ -164,7 +174,9 @@ class SignalRecorder(Part):
         """The result of an activation function inside the model."""
         o = self.observer
         key = (name, site, module)
-        if o.evaluating or output.dim() < 2 or output.shape[0] < 2 or not output.is_floating_point():
+        if o.evaluating or not plain(output) or not output.is_floating_point():
+            return
+        if output.dim() < 2 or output.shape[0] < 2:
             return
         if key not in self.places and len(self.places) >= MAX_PLACES:
             return
@@ -248,6 +260,10 @@ class SignalRecorder(Part):
         sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None)
         entry = self.loaders.setdefault(id(batches), _Drawn(type(sampler).__name__, size or 0))
         entry.batches += torch.is_grad_enabled()
+        if entry.iterator is None or entry.iterator() is not iterator:
+            entry.iterator = weakref.ref(iterator)
+            if len(entry.passes) < MAX_BUILT:
+                entry.passes.append(self.observer.steps.count)
 
     # -- the end
 
@@ -272,7 +288,7 @@ class SignalRecorder(Part):
                 tuple(_known(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches)
+                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
                 for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
             ),
             eval_inputs=tuple(
@@ -284,6 +300,8 @@ class SignalRecorder(Part):
             graph_sizes=tuple(self.graph_sizes),
             curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
+            comparisons=self.comparisons.freeze(),
+            shared_modules=tuple(self.repeated),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,
         )

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sgd_doctor.observe.tensors import rows_are_log_probabilities, rows_are_probabilities
+from sgd_doctor.observe.tensors import plain, rows_are_log_probabilities, rows_are_probabilities
 
 CLASS_LOSSES = {"cross_entropy", "nll_loss", "multi_margin_loss"}
 BINARY_LOSSES = {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
@@ -126,8 +126,10 @@ def measure(output: Tensor, target: Tensor, loss_name: str, statistics: TargetSt
     probabilities and log-probabilities are told apart by their values).  Binary: the same for one
     probability.  Real targets: mean squared error of element against element.
     """
+    if not plain(output) or not plain(target) or output.is_complex() or target.is_complex():
+        return None
     kind = kind_of(output, target, loss_name)
-    if not kind or output.is_complex():
+    if not kind:
         return None
     output, target = output.detach().float(), target.detach()
     samples = int(output.shape[0]) if output.dim() else 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from sgd_doctor.observe.wrappers import is_sharded, local
 
@@ -15,10 +19,22 @@ SAMPLE = 1024
 """Elements of each tensor by which its change in a step is judged."""
 MAX_ELEMENTS = 1 << 20
 """Statistics of larger tensors are taken from an evenly spaced sample."""
+_ORDINARY = Tensor.__torch_dispatch__
+_UNMODED: AbstractContextManager[Any] = nullcontext()
+
+
+def transformed() -> bool:
+    """Whether a function transform (``vmap``, ``grad``, ``jvp``) runs: values in it are stand-ins, not numbers."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def unseen() -> AbstractContextManager[Any]:
+    """What is computed within stays out of sight of the user's own dispatch modes (counters, loggers, fakes)."""
+    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else _UNMODED
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
-    """The tensors in nested lists, tuples, dicts and dataclass-like objects."""
+    """The tensors in nested lists, tuples, mappings and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif depth <= 0:
@@ -26,16 +42,44 @@ def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from tensors_in(item, depth - 1)
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_in(item, depth - 1)
-    elif hasattr(value, "__dataclass_fields__"):
-        yield from tensors_in(list(vars(value).values()), depth - 1)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from tensors_in(getattr(value, field.name, None), depth - 1)
 
 
 def plain(tensor: Tensor) -> bool:
-    """Whether ordinary arithmetic on the values works: strided, real, on a real device."""
-    return tensor.layout is torch.strided and not tensor.is_quantized and tensor.device.type != "meta"
+    """Whether ordinary arithmetic on the values works: strided, on a real device, no stand-in for something else."""
+    return (
+        tensor.layout is torch.strided
+        and not tensor.is_quantized
+        and not tensor.is_nested
+        and tensor.device.type != "meta"
+        and type(tensor).__torch_dispatch__ is _ORDINARY
+    )
+
+
+def stand_in(tensor: Tensor) -> bool:
+    """Whether a tensor has a shape and no values: on the meta device, or a fake one of a tracer."""
+    kind = getattr(sys.modules.get("torch._subclasses.fake_tensor"), "FakeTensor", ())
+    return tensor.device.type == "meta" or isinstance(tensor, kind)
+
+
+def is_leaf(tensor: Tensor) -> bool:
+    """``tensor.is_leaf``; False for a view made without gradients of something that was changed (torch refuses)."""
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape in plain numbers; -1 where a size is a symbol or differs from row to row (nested tensors)."""
+    if tensor.is_nested:
+        return (-1,) * tensor.dim()
+    return tuple(size if type(size) is int else -1 for size in tensor.shape)
 
 
 def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
@@ -45,11 +89,14 @@ def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
 
 
 def sample_view(parameter: Tensor) -> Tensor:
-    """A strided view of about :data:`SAMPLE` elements that follows in-place changes."""
+    """A strided view of about :data:`SAMPLE` elements that follows in-place changes, whatever the memory format."""
     data = local(parameter.detach())
-    if not data.is_contiguous():
-        return data.reshape(-1)[:SAMPLE]
-    return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
+    if data.is_contiguous():
+        return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
+    while data.numel() > 2 * SAMPLE:
+        longest = max(range(data.dim()), key=data.size)
+        data = data[(slice(None),) * longest + (slice(None, None, 2),)]
+    return data
 
 
 def uniform(tensors: Sequence[Tensor]) -> bool:

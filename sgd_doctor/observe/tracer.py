@@ -15,14 +15,27 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
-from sgd_doctor.observe.tensors import class_dim, plain, rows_are_log_probabilities, rows_are_probabilities, thinned
+from sgd_doctor.observe.tensors import (
+    class_dim,
+    is_leaf,
+    plain,
+    rows_are_log_probabilities,
+    rows_are_probabilities,
+    shape_of,
+    thinned,
+    transformed,
+    unseen,
+)
 from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
 DISTINCT_LIMIT = 4096
+MAX_IDENTITIES = 20_000
+"""Entries of a map from tensors after which those of freed tensors are given up."""
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -79,8 +92,12 @@ class Identities:
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+        self._limit = MAX_IDENTITIES
 
     def put(self, tensor: Tensor, value: Any) -> None:
+        if len(self._entries) >= self._limit:
+            self._entries = {i: e for i, e in self._entries.items() if e[0]() is not None}
+            self._limit = max(MAX_IDENTITIES, 2 * len(self._entries))
         self._entries[id(tensor)] = (weakref.ref(tensor), value)
 
     def get(self, tensor: Tensor, default: Any = None) -> Any:
@@ -105,11 +122,14 @@ class Tracer(TorchFunctionMode):
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
+        self.foreign: Identities = Identities()
+        """What depends on models alone that no optimizer holds (a teacher, a target network)."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.on_compare: Callable[[str, list[Tensor], list[bool], tuple[Any, ...]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
         self.on = False
 
@@ -132,12 +152,15 @@ class Tracer(TorchFunctionMode):
         self.made.clear()
         self.derived.clear()
         self.lost.clear()
+        self.foreign.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Sequence[Tensor]) -> None:
+    def model_returned(self, outputs: Sequence[Tensor], foreign: bool = False) -> None:
         """What the model gives is what losses and metrics are made of."""
         for tensor in outputs:
             self.derived.put(tensor, True)
+            if foreign and not tensor.requires_grad:
+                self.foreign.put(tensor, True)
 
     # -- the mode
 
@@ -145,7 +168,7 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused:
+        if self.paused or transformed():
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
@@ -159,7 +182,8 @@ class Tracer(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not torch.compiler.is_compiling():
             try:
-                self._note(name, args, kwargs, result)
+                with unseen():
+                    self._note(name, args, kwargs, result)
             except Exception as error:  # watching must never end the user's run
                 self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
         return result
@@ -178,9 +202,11 @@ class Tracer(TorchFunctionMode):
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
+        if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
+            self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
-            for output in outputs:
-                self.derived.put(output, True)
+            foreign = all(self.foreign.get(t, not d) for t, d in zip(inputs, derived, strict=True))
+            self.model_returned(outputs, foreign)
             self._look_for_pair(name, inputs, derived)
         elif self.in_forward and name in LOSS_FUNCTIONS:
             # A model that computes its own loss; without gradients the order of the arguments has to do.
@@ -224,7 +250,7 @@ class Tracer(TorchFunctionMode):
 
     def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
         """The first function in which data meet a weight: what a functional model normalises or not."""
-        weights = [t.requires_grad and t.is_leaf for t in inputs]
+        weights = [t.requires_grad and is_leaf(t) for t in inputs]
         if any(weights) and not all(weights) and self.on_weights is not None:
             index = weights.index(False)
             if not inputs[index].requires_grad and inputs[index].dim() >= 1 and inputs[index].numel() > 1:
@@ -252,7 +278,7 @@ class Tracer(TorchFunctionMode):
                 site=self.sites.here(),
                 module=self.module_path(),
                 inputs=operands,
-                shape=tuple(outputs[0].shape) if outputs else (),
+                shape=shape_of(outputs[0]) if outputs else (),
                 dim=_dim(args, kwargs),
                 phase="forward" if self.in_forward else "loss",
                 scalar=next((float(v) for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)), None),
@@ -266,12 +292,13 @@ class Tracer(TorchFunctionMode):
 
     def _operand(self, tensor: Tensor, derived: bool, measure: bool) -> Operand:
         base = Operand(
-            shape=tuple(tensor.shape),
+            shape=shape_of(tensor),
             dtype=str(tensor.dtype).removeprefix("torch."),
             derived=derived,
-            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.is_leaf and tensor.requires_grad),
+            parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and is_leaf(tensor)),
             origin=self.made.get(tensor, -1),
-            lost=-1 if tensor.requires_grad and not tensor.is_leaf else self.lost.get(tensor, -1),
+            foreign=bool(self.foreign.get(tensor)),
+            lost=-1 if tensor.requires_grad and not is_leaf(tensor) else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base
@@ -306,6 +333,7 @@ def _measured(base: Operand, tensor: Tensor) -> Operand:
         derived=base.derived,
         parameter=base.parameter,
         origin=base.origin,
+        foreign=base.foreign,
         lost=base.lost,
         minimum=_number(low),
         maximum=_number(high),

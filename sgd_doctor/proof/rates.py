@@ -10,7 +10,7 @@ import msgspec
 from sgd_doctor import stats
 from sgd_doctor.findings import Edit, Rule, Severity, Suspicion
 from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnswer, LrExperiments, user_lr
-from sgd_doctor.proof.case import LONG, RESEED, SHORT, Case, shown
+from sgd_doctor.proof.case import LONG, SHORT, Case, shown
 from sgd_doctor.proof.stability import stability
 from sgd_doctor.report import RuledOut
 
@@ -72,13 +72,10 @@ class RateProver:
 
     def lr_holds_again(self, answer: LrAnswer) -> bool:
         steps = min(SHORT, answer.best.steps) if answer.gain > PLAIN else answer.best.steps
-        again, control = self.case.lab.run(
-            [(RESEED, *answer.best.interventions), (RESEED, *answer.control.interventions)],
-            steps,
-            self.case.metric,
-            "the deciding pair of learning rates once more with another seed",
+        pairs = self.case.again(
+            answer.best.interventions, answer.control.interventions, steps, self.case.metric, "learning rate"
         )
-        return control.score - again.score > GAIN_LONG / 2
+        return all(control.score - again.score > GAIN_LONG / 2 for again, control in pairs)
 
     def conclude_lr(self, suspicion: Suspicion, answer: LrAnswer, severity: Severity) -> None:
         lr = user_lr(self.case.observed)

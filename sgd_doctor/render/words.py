@@ -274,7 +274,9 @@ def probe_name(probe: ProbeInfo) -> str:
 
 
 def relative_path(path: str, root: Path) -> str:
-    """``path`` below ``root`` where it lies there, with forward slashes."""
+    """``path`` below ``root`` where it lies there, with forward slashes; of a notebook's cell, that of the notebook."""
+    file, mark, cell = path.rpartition(".ipynb cell ")
+    path = f"{file}.ipynb" if mark and cell.isdigit() else path
     try:
         return Path(path).relative_to(root).as_posix()
     except ValueError:

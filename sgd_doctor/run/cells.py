@@ -11,12 +11,13 @@ import msgspec
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
 from sgd_doctor.recording import Recording
+from sgd_doctor.run.crashes import keep_crash
 from sgd_doctor.run.forked import backward_survives_fork, enter_fork
 from sgd_doctor.run.harness import ForkServerClient
 from sgd_doctor.run.loaders import disown_workers
 from sgd_doctor.run.reaping import Forked
 from sgd_doctor.run.spec import Note, RunSpec
-from sgd_doctor.run.watching import Run, finish, keep_crash, leave, stop_watching, watch
+from sgd_doctor.run.watching import Run, finish, leave, stop_watching, watch
 
 KIND = "watch"
 
@@ -83,6 +84,8 @@ class BlockReplays(ForkServerClient):
             self.control, theirs = socket.socketpair()
             self._theirs = theirs.detach()
         self.block.patches = watch(self.block, self._theirs)
+        assert self.block.observer is not None  # watch() has just set it
+        self.block.observer.any_thread = False  # other threads of the user's process are none of the block's
 
     def take(self, note: Note) -> None:
         """News of the block's run."""

@@ -18,9 +18,10 @@ import torch
 from sgd_doctor.errors import SgdDoctorError, UsageError
 from sgd_doctor.recording import Recording
 from sgd_doctor.run import shield
-from sgd_doctor.run.harness import Echo, Limited, ProcessReplays
+from sgd_doctor.run.echo import Echo, Limited
+from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.loaders import disown_workers
-from sgd_doctor.run.reaping import Child, Forked
+from sgd_doctor.run.reaping import Child, Forked, die_with_parent, sign_in
 from sgd_doctor.run.replay import fork
 from sgd_doctor.run.spec import Note, RunSpec
 from sgd_doctor.run.streams import redirect_output
@@ -93,12 +94,14 @@ class ForkedCall(ProcessReplays):
         self, run: RunSpec, control: socket.socket | None, patches: dict[str, str] | None = None
     ) -> tuple[Child, int]:
         scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix="scratch-"))
+        user = os.getpid()
         notes, theirs = os.pipe()
         shown, output = os.pipe() if control is not None else (-1, -1)
         pid = fork()
         if not pid:
             try:
                 _close(notes, shown)
+                die_with_parent(user)
                 self._in_fork(run, theirs, output, control, scratch)
             finally:
                 os._exit(70)
@@ -160,6 +163,7 @@ def enter_fork(scratch: Path, keep: Path, output: int = -1) -> shield.ShieldInfo
     os.setsid()
     signal.set_wakeup_fd(-1)  # an event loop's: a signal here would wake the one there
     info = shield.activate(scratch, keep=(keep,))  # first: it needs a process with one thread
+    sign_in(keep)
     redirect_output(output)
     _close(output)
     quiet_trackers(os.environ, scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import select
@@ -14,13 +15,20 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from sgd_doctor.errors import SgdDoctorError
-from sgd_doctor.recording import Facts, Recording, load
-from sgd_doctor.run.reaping import Child, adopt_orphans, end_group, release_orphans
+from sgd_doctor.recording import Facts, Recording, from_bytes, load
+from sgd_doctor.run.reaping import (
+    Child,
+    adopt_orphans,
+    descendants,
+    end_group,
+    end_strays,
+    release_orphans,
+    undisturbed,
+)
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
@@ -32,36 +40,7 @@ STOP_SECONDS = 5.0
 """How long it may take to save its recording when its time is up; a loop in C may never do so."""
 LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
-MAX_SHOWN = 1 << 20
-"""Bytes of the script's output that are shown."""
-
-
 TOGETHER = "{} processes train together, and were watched once: what needs a comparison of runs was not checked"
-
-
-class Echo:
-    """Passes the script's output on."""
-
-    def __init__(self, sink: Callable[[bytes], None]) -> None:
-        self.sink = sink
-
-    def follow(self, pipe: BinaryIO) -> None:
-        while chunk := os.read(pipe.fileno(), 1 << 16):
-            self.sink(chunk)
-
-
-class Limited:
-    """Shows the script's output up to a limit."""
-
-    def __init__(self, sink: Callable[[bytes], None]) -> None:
-        self.sink, self.left = sink, MAX_SHOWN
-
-    def __call__(self, data: bytes) -> None:
-        if self.left > 0:
-            self.sink(data[: self.left])
-            self.left -= len(data)
-            if self.left <= 0:
-                self.sink(b"\n[the script prints more than 1 MB; the rest is not shown]\n")
 
 
 class ForkServerClient(Replays):
@@ -79,9 +58,12 @@ class ForkServerClient(Replays):
         self.processes: list[Child] = []
         self.control: socket.socket | None = None
         self.ready = False
+        self.sent: Recording | None = None
+        """The recording of a process that could not write it into a file."""
         self._probes = 0
         self._buffer = b""
         self.workers = max(1, min(4, os.cpu_count() or 1))
+        self._known = set(descendants(os.getpid()))
         self._adopting = adopt_orphans()
 
     def _take(self, note: Note) -> None:
@@ -90,6 +72,8 @@ class ForkServerClient(Replays):
             self.why_not_forked = note.why
             if world_size() > 1:  # a process on its own would wait for the others forever
                 self.replay, self.why_not_forked = "none", TOGETHER.format(world_size())
+        if note.data:
+            self.sent = from_bytes(base64.b64decode(note.data))
         self.on_note(note)
 
     # -- probes
@@ -125,7 +109,7 @@ class ForkServerClient(Replays):
         if not data:
             self._hang_up()
         *lines, self._buffer = (self._buffer + data).split(b"\n")
-        return [msgspec.json.decode(text, type=Note) for text in lines]
+        return notes_in(lines)
 
     def _spec(self, request: ProbeRequest, deadline: float) -> tuple[int, RunSpec]:
         self._probes += 1
@@ -179,13 +163,15 @@ class ForkServerClient(Replays):
             self.control = None
 
     def close(self) -> None:
-        self._hang_up()
-        for child in self.processes:
-            end_group(child)
-        if self._adopting:
-            release_orphans()
-        with contextlib.suppress(OSError):
-            discard(self.folder)
+        with undisturbed():
+            self._hang_up()
+            for child in self.processes:
+                end_group(child)
+            end_strays(self.folder, self._known)
+            if self._adopting:
+                release_orphans()
+            with contextlib.suppress(OSError):
+                discard(self.folder)
 
 
 class NoteReader:
@@ -206,8 +192,7 @@ class NoteReader:
             data = os.read(self.pipe, 1 << 16)
             *lines, self.buffer = (self.buffer + data).split(b"\n")
             self.over = not data
-            for text in lines:
-                note = msgspec.json.decode(text, type=Note)
+            for note in notes_in(lines):
                 self.take(note)
                 self.over |= note.at == "saved"
         return self.over
@@ -246,7 +231,7 @@ class ProcessReplays(ForkServerClient):
         self._follow(child, notes, deadline)
         late = time.monotonic() >= deadline
         self._see_off(child)
-        recording = load(output) if output.exists() else self._lost(child, deadline)
+        recording = self.sent or (load(output) if output.exists() else self._lost(child, deadline))
         return self._as_it_ended(recording, child, late=late)
 
     def _see_off(self, child: Child) -> None:
@@ -322,6 +307,15 @@ class ProcessReplays(ForkServerClient):
         self._follow(child, notes, deadline)
         end_group(child)
         return take_recording(Path(spec.output))
+
+
+def notes_in(lines: Sequence[bytes]) -> list[Note]:
+    """The notes among what came; a script that writes into every descriptor it finds adds lines of its own."""
+    found = []
+    for text in lines:
+        with contextlib.suppress(msgspec.DecodeError):
+            found.append(msgspec.json.decode(text, type=Note))
+    return found
 
 
 def take_recording(path: Path) -> Recording | None:

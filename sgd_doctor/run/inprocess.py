@@ -10,13 +10,14 @@ import msgspec
 from sgd_doctor.errors import UsageError
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.recording import Recording
+from sgd_doctor.run.crashes import keep_crash
 from sgd_doctor.run.forked import Call
 from sgd_doctor.run.parts import Loop, Parts
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.script import own_frames_removed
 from sgd_doctor.run.spec import RunSpec
 from sgd_doctor.run.state import Snapshot
-from sgd_doctor.run.watching import Run, keep_crash, seed_everything, stop_watching, watch
+from sgd_doctor.run.watching import Run, seed_everything, stop_watching, watch
 
 
 class _Enough(BaseException):

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.harness import Echo, ProcessReplays
+from sgd_doctor.run.echo import Echo
+from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
@@ -32,6 +33,9 @@ _BOOTSTRAP = (
 LAST_OUTPUT_SECONDS = 1.0
 LATE_SECONDS = 5.0
 """How much later than asked for a worker may send its recording."""
+PROBE_SEED = 0
+"""Seed of replays in fresh processes where the user names none: the control and the treated runs of a script
+that sets no seed have to start from the same weights and see the same batches."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,11 @@ class Harness(ProcessReplays):
             target=self.target.name,
             argv=self.target.argv,
             run=run,
+            parent=os.getpid(),
             scratch=str(scratch),
             results=str(self.results),
             shield=self.shield,
-            seed=self.seed,
+            seed=PROBE_SEED if self.seed is None and control is None else self.seed,
             control_fd=control_fd,
             notes_fd=writer,
             patches=patches or {},
@@ -88,6 +93,8 @@ class Harness(ProcessReplays):
         environ = dict(os.environ)
         if self.shield:
             quiet_trackers(environ, scratch)
+        if control is None:
+            environ.setdefault("PYTHONHASHSEED", str(PROBE_SEED))  # the order of sets, too, decides what is drawn
         child = subprocess.Popen(
             [
                 sys.executable,

@@ -9,10 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
-_PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 1, 36, 37  # linux/prctl.h
+NAMESPACES = "namespaces"
 
 
 class Child(Protocol):
@@ -65,6 +69,39 @@ class Forked:
         return status
 
 
+POLITE = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals by which a terminal, a shell or a scheduler asks a program to end."""
+
+
+@contextlib.contextmanager
+def all_as_interrupts() -> Iterator[None]:
+    """Let every polite request to end do what Ctrl-C does, so that nothing is left behind."""
+    here = threading.current_thread() is threading.main_thread()
+    taken = [number for number in POLITE if here and signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold polite requests to end off while processes are being ended and folders removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in POLITE}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # one that was not installed from Python cannot be put back
+                signal.signal(number, handler)
+
+
 def adopt_orphans() -> bool:
     """Make this process the parent of orphaned descendants (Linux), so that none escapes.
 
@@ -86,6 +123,16 @@ def release_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
+def die_with_parent(parent: int) -> None:
+    """End this process when the process ``parent`` that started it ends, in whatever way (Linux)."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def end_group(child: Child) -> None:
     """Kill the child's session: itself, its fork server, replays and loader workers."""
     if child.poll() is None:
@@ -101,6 +148,49 @@ def end_group(child: Child) -> None:
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def sign_in(folder: Path) -> None:
+    """In a shielded process: leave word in which mount namespace it runs, as all that it starts will."""
+    with contextlib.suppress(OSError), open(folder / NAMESPACES, "a") as file:
+        file.write(f"{_namespace(os.getpid())}\n")
+
+
+def end_strays(folder: Path, known: set[int]) -> None:
+    """Kill what the runs started and what left their sessions (daemons do).
+
+    Nothing else may be hit, because the diagnosis may run within the user's own process: a stray has the
+    mount namespace of one of the runs, or their scratch folder in its environment.
+
+    Args:
+        folder: the folder of these runs; ``results`` in it is where they signed in.
+        known: descendants of this process that were there before.
+    """
+    spaces: set[str] = set()
+    with contextlib.suppress(OSError):
+        spaces = set((folder / "results" / NAMESPACES).read_text().split()) - {_namespace(os.getpid())}
+    mark = os.fsencode(folder)
+    for pid in descendants(os.getpid()):
+        if pid not in known and (_namespace(pid) in spaces or mark in _environment(pid)):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _namespace(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return ""
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def descendants(root: int) -> list[int]:

@@ -28,6 +28,8 @@ from sgd_doctor.interventions import appliers
 from sgd_doctor.observe.limits import Limits
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.run import shield
+from sgd_doctor.run.channel import Channel
+from sgd_doctor.run.reaping import sign_in
 from sgd_doctor.run.spec import Command, Note, line
 
 if TYPE_CHECKING:
@@ -69,23 +71,23 @@ def fork() -> int:
     return pid
 
 
-def start_server(run: Run, observer: Observer, control_fd: int) -> None:
+def start_server(run: Run, observer: Observer, control: Channel) -> None:
     """At the anchor: fork off the server.  Returns in the watched process, and in each probe."""
-    why = unsafe(run.threads_matter)
+    why = unsafe(run.threads_matter) if control.open else "the script closed descriptors that are not its own"
     if why:
         run.note(Note("anchor", fork=False, why=why))
-        os.close(control_fd)
+        control.close()
         return
     pid = fork()
     if pid:
         run.server_started(pid)
         run.note(Note("anchor", fork=True))
-        os.close(control_fd)
+        control.close()
         return
-    run.notes_fd = -1
+    run.notes = Channel(-1)
     silence()
     run.enter_server()
-    command = Server(socket.socket(fileno=control_fd)).serve()
+    command = Server(socket.socket(fileno=control.descriptor)).serve()
     become_probe(run, observer, command)
 
 
@@ -188,6 +190,7 @@ def isolate(run: Run, output: Path) -> None:
     place.mkdir(exist_ok=True)
     try:
         shield.activate(place, keep=(place.parent,), force="overlay")
+        sign_in(place.parent)
     except OSError:
         run.extra_notes.append("replays share the files that they write")
 

@@ -6,13 +6,17 @@ loader workers return objects of classes from the script under the second name.
 
 from __future__ import annotations
 
+import ast
 import builtins
+import importlib
 import importlib.machinery
 import importlib.util
+import inspect
+import linecache
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.abc import InspectLoader
 from types import CodeType, TracebackType
 from typing import Any
@@ -26,6 +30,9 @@ ANNOTATIONS: dict[str, Any] = {"__annotations__": {}} if sys.version_info < (3, 
 class Program:
     """Compiled code with the module in which it is to run."""
 
+    notes: tuple[str, ...] = ()
+    """What of it is not carried out, in words."""
+
     def __init__(self, code: CodeType, module: types.ModuleType, path_entry: str, argv0: str) -> None:
         self.code, self.module, self.path_entry, self.argv0 = code, module, path_entry, argv0
 
@@ -37,6 +44,26 @@ class Program:
 
     def run(self) -> None:
         exec(self.code, vars(self.module))
+
+
+class Notebook(Program):
+    """The cells of a notebook, in its own folder, as Jupyter runs them."""
+
+    def __init__(self, codes: Sequence[CodeType], module: types.ModuleType, path_entry: str, argv0: str) -> None:
+        super().__init__(codes[0] if codes else compile("", argv0, "exec"), module, path_entry, argv0)
+        self.codes = codes
+
+    def enter(self, argv: tuple[str, ...]) -> None:
+        """As for a script; the working directory is the notebook's folder."""
+        super().enter(argv)
+        os.chdir(self.path_entry)
+
+    def run(self) -> None:
+        for code in self.codes:
+            awaited = eval(code, vars(self.module))
+            if inspect.iscoroutine(awaited):
+                asyncio = importlib.import_module("asyncio")  # only by cells that await
+                asyncio.run(awaited)
 
 
 def script(path: str, text: str | None = None) -> Program:
@@ -93,23 +120,38 @@ def module(name: str) -> Program:
 
 
 def notebook(path: str) -> Program:
-    """The code cells of a notebook in order, as one program; lines of magics are left out.
+    """The code cells of a notebook in order; magics that are not carried out are named.
 
     Raises:
         UsageError: the file is no notebook.
     """
-    from sgd_doctor.run.notebook import source_of
+    from sgd_doctor.run.notebook import cells_of
 
     absolute = os.path.abspath(path)
-    source = source_of(absolute)
     fresh = types.ModuleType("__main__")
-    vars(fresh).update(__file__=absolute, __builtins__=builtins, __spec__=None, __package__=None)
-    import linecache
+    vars(fresh).update(ANNOTATIONS, __builtins__=builtins, __spec__=None, __package__=None)
+    vars(fresh).update(display=lambda *shown, **_: print(*shown, sep="\n"), get_ipython=lambda: _SHELL)
+    codes, left_out = [], {}
+    for cell in cells_of(absolute):
+        linecache.cache[cell.name] = (len(cell.text), None, cell.text.splitlines(True), cell.name)
+        codes.append(compile(cell.source, cell.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
+        left_out.update(dict.fromkeys(f"{text} ({cell.name.rpartition(' cell ')[2]})" for text in cell.left_out))
+    program = Notebook(codes, fresh, os.path.dirname(absolute), path)
+    if left_out:
+        program.notes = (f"not carried out in the notebook (number of the cell): {', '.join(left_out)}",)
+    return program
 
-    linecache.cache[absolute] = (len(source), None, source.splitlines(True), absolute)
-    return Program(compile(source, absolute, "exec", dont_inherit=True), fresh, os.path.dirname(absolute), path)
+
+class _Shell:
+    """Stands for IPython's shell: magics that are called through it do nothing."""
+
+    config: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
+_SHELL = _Shell()
 PROGRAMS: dict[str, Callable[[str], Program]] = {"script": script, "module": module, "notebook": notebook}
 
 

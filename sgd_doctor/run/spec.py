@@ -34,6 +34,8 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     argv: tuple[str, ...] = ()
     run: RunSpec
+    parent: int
+    """The process that waits for this one."""
     scratch: str
     results: str
     shield: bool = True
@@ -46,7 +48,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line from a child to the parent.  ``at``: anchor, step, saved, ready, done."""
+    """One line from a child to the parent.  ``at``: imported (torch), anchor, step, saved, ready, done."""
 
     at: str
     step: int = 0
@@ -55,6 +57,8 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""
     probe: int = -1
     status: int = 0
+    data: str = ""
+    """A recording in base 64, where it could not be written into its file."""
 
 
 class Command(msgspec.Struct, frozen=True):

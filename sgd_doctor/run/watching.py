@@ -5,21 +5,22 @@ Neither numpy nor torch is imported before the script does: it may still set the
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import functools
 import os
 import signal
 import sys
 import time
-import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from sgd_doctor.observe.sites import SiteTable
+from sgd_doctor.run.channel import Channel
+from sgd_doctor.run.crashes import keep_crash, show
 from sgd_doctor.run.importing import after_import
 from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 
 _exit = os._exit
 SNAPSHOT_SECONDS = 3.0
-"""A run that is killed loses no more than this."""
+"""A run that is killed loses no more than this,"""
+SNAPSHOT_SHARE = 0.02
+"""unless a snapshot takes long (thousands of parameters): no more than this share of the time is spent on them."""
 PROGRESS_SECONDS = 0.25
+REPLACED = "the script replaced itself by another program (os.exec...); what that one does was not watched"
 
 
 class Run:
@@ -40,7 +44,7 @@ class Run:
 
     def __init__(self, kind: str, target: str | None, argv: tuple[str, ...], spec: RunSpec, notes_fd: int) -> None:
         self.kind, self.target, self.argv = kind, target, argv
-        self.spec, self.notes_fd = spec, notes_fd
+        self.spec, self.notes = spec, Channel(notes_fd)
         self.observer: Observer | None = None
         self.extra_notes: list[str] = []
         self.early_sites = SiteTable()
@@ -53,35 +57,43 @@ class Run:
         self.threads_matter = True
         """Whether other threads are a reason against replays by fork."""
         self._snapshot = 0.0
+        """When the next snapshot is due."""
         self._progress = time.monotonic()
 
     def note(self, note: Note) -> None:
-        if self.notes_fd >= 0:
-            try:
-                os.write(self.notes_fd, line(note))
-            except OSError:
-                self.notes_fd = -1
+        self.notes.send(line(note))
 
     def recording(self, ended: str, exit_code: int | None = None) -> Recording:
-        more: dict[str, Any] = {"kind": self.kind, "path": self.target, "argv": self.argv, "exit_code": exit_code}
+        """What was seen so far; no object of the user's, however strange, costs more than a part of it."""
         from sgd_doctor.recording import Facts, Recording
 
+        more: dict[str, Any] = {"kind": self.kind, "path": self.target, "argv": self.argv, "exit_code": exit_code}
         more["crash"] = self.crash
         if self.observer is None:
             facts = Facts(ended=ended, notes=tuple(self.extra_notes), sites=self.early_sites.sites(), **more)
             return Recording(facts=facts)
-        from sgd_doctor.observe.freeze import freeze
+        from sgd_doctor.observe.freeze import freeze, freeze_columns
 
-        frozen = freeze(self.observer, ended, **more)
+        try:
+            frozen = freeze(self.observer, ended, **more)
+        except Exception as error:
+            self.observer.fail(f"only the numbers of the steps were kept: {type(error).__name__}: {error}")
+            frozen = freeze_columns(self.observer, ended, **more)
         notes = (*frozen.facts.notes, *self.extra_notes)
         return Recording(
             msgspec.structs.replace(frozen.facts, notes=notes), frozen.columns, frozen.tables, frozen.events
         )
 
     def save(self, recording: Recording) -> None:
-        if not self.saved and os.getpid() == self.pid:
-            self.saved = True
+        """Hand the recording to the parent: in a file, or through the pipe where none can be written."""
+        if self.saved or os.getpid() != self.pid:
+            return
+        self.saved = True
+        try:
             recording.save(Path(self.spec.output))
+        except OSError:  # the disk is full, or the script has limited the size of files
+            self.note(Note("saved", data=base64.b64encode(recording.to_bytes()).decode()))
+        else:
             self.note(Note("saved"))
 
     def server_started(self, pid: int) -> None:
@@ -97,9 +109,11 @@ class Run:
             self._progress = now
             last = observer.last_loss if observer.last_loss - observer.last_loss == 0 else None
             self.note(Note("step", step=observer.steps.count, loss=last))
-        if now - self._snapshot > SNAPSHOT_SECONDS and not self.replayed:
-            self.recording("killed").save(Path(self.spec.output))
-            self._snapshot = time.monotonic()
+        if now > self._snapshot and not self.replayed:
+            with contextlib.suppress(OSError):
+                self.recording("killed").save(Path(self.spec.output))
+            done = time.monotonic()
+            self._snapshot = done + max(SNAPSHOT_SECONDS, (done - now) / SNAPSHOT_SHARE)
 
     def limit(self, observer: Observer, why: str) -> None:
         """The run has lasted long enough.  The script is not asked: it may catch everything."""
@@ -122,6 +136,21 @@ class Run:
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(STOP, stop)
         os._exit = leave_at_once
+        for name in ("execv", "execve"):  # all others end in these two
+            setattr(os, name, self.replaced(getattr(os, name)))
+
+    def replaced(self, original: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+        """``os.execv``, and what was seen until then is kept."""
+
+        @functools.wraps(original)
+        def replacement(*args: Any) -> NoReturn:
+            if os.getpid() == self.pid and not self.saved:
+                self.extra_notes.append(REPLACED)
+                self.last_words("finished")
+                self.saved = False  # for the case that there is no such program
+            original(*args)
+
+        return replacement
 
     def last_words(self, ended: str, status: int | None = None) -> None:
         """Save from wherever the process is; a recording that cannot be made there leaves the last snapshot."""
@@ -163,9 +192,11 @@ def watch(run: Run, control_fd: int) -> Patches:
     spec = run.spec
     limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
 
+    control = Channel(control_fd)
+
     def anchor(observer: Observer) -> None:
         if control_fd >= 0:
-            start_server(run, observer, control_fd)
+            start_server(run, observer, control)
         if observer.on_anchor is not None and (spec.interventions or spec.measure_task):
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
@@ -202,6 +233,7 @@ def run_target(spec: ChildSpec, notes: Sequence[str]) -> NoReturn:
     run.shielded = spec.shield
 
     def torch_imported() -> None:
+        run.note(Note("imported"))
         try:
             watch(run, spec.control_fd)
         except Exception as error:  # the script runs on unwatched, and the report says so
@@ -219,6 +251,7 @@ def execute(run: Run, spec: ChildSpec) -> NoReturn:
     def program() -> None:
         text = spec.patches.get(os.path.abspath(spec.target))
         found = PROGRAMS[spec.kind](spec.target) if text is None else script(spec.target, text)
+        run.extra_notes.extend(found.notes)
         found.enter(spec.argv)
         found.run()
 
@@ -261,19 +294,6 @@ def as_python_does(run: Run) -> None:
         flush()
 
 
-def show(error: BaseException) -> None:
-    """Print what ended the script as python does; a hook of the script's own that fails changes nothing."""
-    try:
-        sys.excepthook(type(error), error, error.__traceback__)
-    except BaseException as second:
-        second.__context__ = None
-        hide_own_frames(second)
-        print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(second), second, second.__traceback__)
-        print("\nOriginal exception was:", file=sys.stderr)
-        sys.__excepthook__(type(error), error, error.__traceback__)
-
-
 def _exit_status(error: SystemExit) -> int:
     if error.code is None:
         return 0
@@ -281,58 +301,3 @@ def _exit_status(error: SystemExit) -> int:
         return error.code
     print(error.code, file=sys.stderr)
     return 1
-
-
-def keep_crash(run: Run, error: BaseException) -> None:
-    """Keep what ended the script, with the innermost line of the user's own code."""
-    from sgd_doctor.recording import Crash
-
-    sites = run.observer.sites if run.observer is not None else run.early_sites
-    site, names = _user_place(sites, error.__traceback__)
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    run.crash = Crash(
-        kind=type(error).__name__,
-        message=_text_of(error)[:2000],
-        site=site,
-        traceback=text[-8000:],
-        step=run.observer.steps.count if run.observer is not None else 0,
-        locals=names,
-    )
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as second:  # an exception class of the script's own may be broken itself
-        return f"(its text cannot be had: {type(second).__name__})"
-
-
-def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dict[str, str]]:
-    site = -1
-    names: dict[str, str] = {}
-    while trace is not None:
-        frame = trace.tb_frame
-        if sites.is_user(frame.f_code) or site < 0:
-            site = sites.place(frame.f_code.co_filename, trace.tb_lineno, frame.f_code.co_name)
-            names = {}
-            with contextlib.suppress(Exception):  # what the user's values do when they are looked at is not known
-                names = _describe(dict(frame.f_locals))
-        trace = trace.tb_next
-    return site, names
-
-
-def _describe(values: dict[str, Any]) -> dict[str, str]:
-    """Shapes, types and ranges of the tensors at the raising line; no other values leave the process."""
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        shape = getattr(value, "shape", None)
-        if not isinstance(shape, tuple) or not hasattr(value, "dtype") or len(found) >= 12:
-            continue
-        text = f"{type(value).__name__}{tuple(shape)} {value.dtype}"
-        with contextlib.suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if hasattr(value, "numel") and 0 < value.numel() <= 1 << 20:
-                plain = value.detach()
-                text += f" in [{float(plain.min()):.4g}, {float(plain.max()):.4g}]"
-        found[name] = text
-    return found

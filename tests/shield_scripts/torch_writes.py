@@ -74,6 +74,21 @@ def arrays():
     assert open("keep/a.bin", "rb").read(2) == b"AB"
 
 
+def other_formats():
+    try:
+        from safetensors.torch import load_file, save_file
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return
+    save_file({"w": torch.ones(3)}, "best.safetensors")
+    save_file({"w": torch.zeros(2)}, "best.safetensors")
+    assert load_file("best.safetensors")["w"].tolist() == [0, 0]
+    with SummaryWriter("runs/new") as writer:
+        writer.add_scalar("loss", 0.5, 1)
+    events = [name for name in os.listdir("runs/new") if name.startswith("events")]
+    assert len(events) == 1 and os.path.getsize(f"runs/new/{events[0]}") > 0
+
+
 def workers():
     loader = DataLoader(Writing(), batch_size=2, num_workers=2, multiprocessing_context=sys.argv[2])
     total = sum(batch.sum().item() for batch in loader)
@@ -85,7 +100,7 @@ def workers():
 
 def main():
     failures = {}
-    steps = (checkpoints, programs, arrays, workers)
+    steps = (checkpoints, programs, arrays, other_formats, workers)
     for function in steps:
         try:
             function()
