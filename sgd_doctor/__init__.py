@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "Finding", "Report", "__version__", "diagnose", "watch"]
 
-_HOMES = {"diagnose": "api", "watch": "api", "Report": "report", "Finding": "findings", "Check": "check"}
+_HOMES = {
+    "diagnose": "api",
+    "watch": "api",
+    "Report": "report",
+    "Finding": "findings",
+    "Check": "check",
+    "load_ipython_extension": "integrations.ipython",
+    "unload_ipython_extension": "integrations.ipython",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, overload
 
+from sgd_doctor.arguments import Names, names, options_of, refuse, require_no_arguments
 from sgd_doctor.errors import UsageError
 from sgd_doctor.options import DEFAULT_BUDGET, Options, chosen_checks
 from sgd_doctor.report import Report
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from sgd_doctor.run.cells import BlockReplays
     from sgd_doctor.run.forked import Call
     from sgd_doctor.run.parts import Parts
-
-Names = str | Sequence[str]
 
 
 @overload
@@ -66,6 +65,7 @@ def diagnose(
     target: str | os.PathLike[str],
     *,
     argv: Sequence[str] = (),
+    executor: Executor | None = None,
     steps: int | None = None,
     budget: float = DEFAULT_BUDGET,
     probes: bool = True,
@@ -85,6 +85,7 @@ def diagnose(
     *,
     val_loader: Any = None,
     argv: Sequence[str] = (),
+    executor: Executor | None = None,
     steps: int | None = None,
     budget: float = DEFAULT_BUDGET,
     probes: bool = True,
@@ -110,6 +111,8 @@ def diagnose(
         loss_fn: with a model, the loss; None where the model's output carries it as ``loss``.
         val_loader: with a model, held-out batches; without them nothing can be said about overfitting.
         argv: with a script, its arguments.
+        executor: with a script, makes the experiments, each in a fresh process where the executor's worker runs:
+            a process pool, or the machines of a cluster that see the same files and have sgd-doctor installed.
         steps: watch exactly so many optimizer steps; None: as many as fit into a few seconds.
         budget: seconds for the experiments that prove a cause.
         probes: whether experiments are made at all.
@@ -126,20 +129,21 @@ def diagnose(
     Raises:
         UsageError: an argument cannot be used as it is; a :class:`ValueError`.
     """
-    options = _options(
-        steps=steps, budget=budget, probes=probes, seed=seed, select=select, ignore=ignore, suggest=_names(suggest)
+    options = options_of(
+        steps=steps, budget=budget, probes=probes, seed=seed, select=select, ignore=ignore, suggest=names(suggest)
     )
     if _active:
         raise UsageError("diagnose() cannot be called inside a watch() block: end the block first")
     parts_given = [n for n, v in (("loader", loader), ("optimizer", optimizer), ("loss_fn", loss_fn)) if v is not None]
     if isinstance(target, (str, os.PathLike)):
-        _refuse(parts_given, "a path")
+        refuse(parts_given, "a path")
         with _talk(progress) as talk:
-            return _diagnose_file(os.fspath(target), tuple(map(str, argv)), options, talk)
-    if argv:
-        raise UsageError("argv is for scripts: it needs the path of one")
+            return _diagnose_file(os.fspath(target), tuple(map(str, argv)), options, talk, executor)
+    for name, given in (("argv", argv), ("executor", executor)):
+        if given:
+            raise UsageError(f"{name} is for scripts: it needs the path of one")
     if callable(target) and not hasattr(target, "named_parameters"):
-        _refuse([*parts_given, *(["val_loader"] if val_loader is not None else [])], "a function")
+        refuse([*parts_given, *(["val_loader"] if val_loader is not None else [])], "a function")
         with _talk(progress) as talk:
             return _diagnose_call(target, options, talk).report
     from sgd_doctor.run.parts import Parts
@@ -178,7 +182,7 @@ def watch(
     Raises:
         UsageError: an argument cannot be used as it is; a :class:`ValueError`.
     """
-    options = _options(steps=steps, budget=budget, probes=probes, seed=None, select=select, ignore=ignore)
+    options = options_of(steps=steps, budget=budget, probes=probes, seed=None, select=select, ignore=ignore)
     return Watch(options, progress)
 
 
@@ -240,7 +244,7 @@ class Watch:
             client.close()
 
 
-def _diagnose_file(path: str, argv: tuple[str, ...], options: Options, talk: Talk) -> Report:
+def _diagnose_file(path: str, argv: tuple[str, ...], options: Options, talk: Talk, executor: Executor | None) -> Report:
     from sgd_doctor.command import Request, kind_of
     from sgd_doctor.run.launch import Target
     from sgd_doctor.session import diagnose_recording, diagnose_target
@@ -252,7 +256,7 @@ def _diagnose_file(path: str, argv: tuple[str, ...], options: Options, talk: Tal
         return diagnose_recording(Path(path), options).report
     if kind == "report":
         return Report.from_json(Path(path).read_bytes(), name=path)
-    return diagnose_target(Target(kind, path, argv), options, talk).report
+    return diagnose_target(Target(kind, path, argv), options, talk, executor=executor).report
 
 
 def _diagnose_parts(parts: Parts, options: Options, talk: Talk) -> Outcome:
@@ -280,7 +284,7 @@ def _diagnose_call(function: Callable[[], object], options: Options, talk: Talk)
     from sgd_doctor.run.replay import unsafe
 
     name = getattr(getattr(function, "func", function), "__name__", type(function).__name__)
-    _require_no_arguments(function, name)
+    require_no_arguments(function, name)
     call = Call("callable", f"{name}()", function)
     why = unsafe(threads=False)
     if not why:
@@ -316,40 +320,3 @@ def _talk(progress: bool) -> Iterator[Talk]:
 
     with Progress() as shown:
         yield Talk(shown.say, shown.script_output, shown.note)
-
-
-def _options(*, select: Names, ignore: Names, **others: Any) -> Options:
-    try:
-        options = Options(select=_names(select), ignore=_names(ignore), **others)
-    except UsageError as error:
-        raise UsageError(_as_arguments(str(error))) from None
-    except TypeError as error:
-        raise UsageError(f"an argument is of the wrong type: {error}") from None
-    chosen_checks(options)
-    return options
-
-
-def _as_arguments(text: str) -> str:
-    """A message about command-line options as one about arguments."""
-    return text.removeprefix("--")
-
-
-def _names(given: Names) -> tuple[str, ...]:
-    parts = given.split(",") if isinstance(given, str) else given
-    return tuple(str(part).strip() for part in parts if str(part).strip())
-
-
-def _refuse(given: Sequence[str], what: str) -> None:
-    if given:
-        raise UsageError(f"{given[0]} goes with a model, and the first argument is {what}")
-
-
-def _require_no_arguments(function: Callable[..., object], name: str) -> None:
-    try:
-        inspect.signature(function).bind()
-    except TypeError as error:
-        raise UsageError(f"{name}() must work without arguments ({error}); wrap it in a lambda") from None
-    except ValueError:  # a function of C that tells no signature
-        return
-    if inspect.iscoroutinefunction(function):
-        raise UsageError(f"{name}() is a coroutine function: give a plain one that runs it")

@@ -22,6 +22,7 @@ from sgd_doctor.options import DEFAULT_BUDGET, DEFAULT_TIME_LIMIT, Options, chos
 from sgd_doctor.progress import Progress
 from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
+from sgd_doctor.run.world import heed_termination, rank
 
 if TYPE_CHECKING:
     from sgd_doctor.session import Outcome
@@ -81,6 +82,11 @@ def run(request: Request) -> int:
     plan = plan_of(request, settings)
     require_folders(request.bundle, request.tensorboard)
     kind = kind_of(request)
+    heed_termination()
+    if rank() and kind not in ("report", "recording"):
+        from sgd_doctor.beside import attend
+
+        return attend(kind, request.target, request.arguments, options)
     quiet = bool(request.quiet if request.quiet is not None else settings.get("quiet"))
     if kind == "report":
         outcome = None

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from sgd_doctor.errors import UsageError
 from sgd_doctor.findings import Location
+from sgd_doctor.ranks import Distributed
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 
@@ -274,6 +275,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The first place in any traced step where something that depends on the model is detached; -1: none."""
     structure: Structure | None = None
     signals: Signals = Signals()
+    distributed: Distributed | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +66,10 @@ def run_spec(options: Options) -> RunSpec:
     )
 
 
-def diagnose_target(target: Target, options: Options, talk: Talk, command: str | None = None) -> Outcome:
-    """Diagnose a script, module or notebook in a child process."""
+def diagnose_target(
+    target: Target, options: Options, talk: Talk, command: str | None = None, executor: Executor | None = None
+) -> Outcome:
+    """Diagnose a script, module or notebook in a child process; an ``executor`` makes the replays elsewhere."""
     checks, notes = chosen_checks(options)
     harness = Harness(
         target,
@@ -75,11 +78,21 @@ def diagnose_target(target: Target, options: Options, talk: Talk, command: str |
         seed=options.seed,
         echo=talk.echo,
         on_note=talk.on_note,
+        executor=executor,
     )
     try:
         talk.say(f"running {target.name}")
         recording = harness.observe(time.monotonic() + options.time_limit)
         return conclude(recording, harness, checks, options, talk, notes, command)
+    finally:
+        harness.close()
+
+
+def attend_target(target: Target, options: Options, talk: Talk) -> None:
+    """Run a target beside the process that reports: it is watched, and tells that one what it saw."""
+    harness = Harness(target, run=run_spec(options), shield=not options.allow_writes, seed=options.seed, echo=talk.echo)
+    try:
+        harness.observe(time.monotonic() + options.time_limit)
     finally:
         harness.close()
 

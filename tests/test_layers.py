@@ -16,14 +16,14 @@ PACKAGE = ROOT / "sgd_doctor"
 CHECKS = ROOT / "checks"
 
 VALUES = (
-    "errors", "version", "findings", "signals", "structure", "recording", "trace", "report", "stats", "check", "loader",
-    "options", "scoring", "lab", "learning_rate", "diagnosis", "assemble",
+    "errors", "version", "findings", "signals", "structure", "ranks", "recording", "trace", "report", "stats", "check",
+    "loader", "options", "scoring", "lab", "learning_rate", "diagnosis", "assemble",
 )  # fmt: skip
 """Plain values and pure logic: neither torch nor a drawing library, not even within a function."""
 BELOW = ("render", "fix", "fixing", "observe", "interventions", "run", "integrations", "session", "command", "cli")
 TORCH_LIVES_IN = ("observe", "interventions", "run", "integrations", "parts")
 FACES_NEED = ("errors", "version", "findings", "report")
-CHECKS_NEED = ("check", "findings", "recording", "stats", "signals", "structure", "trace")
+CHECKS_NEED = ("check", "findings", "recording", "stats", "signals", "structure", "ranks", "trace")
 HEAVY = {"torch", "matplotlib", "rich", "jinja2", "libcst"}
 
 

@@ -19,6 +19,9 @@ class Known:
     advice: str
 
 
+LOST_PEER = r"Connection (?:closed|reset) by peer|Socket closed|ncclRemoteError|Timed out waiting \d+ms for"
+"""What collectives of gloo and NCCL say when another process is gone."""
+
 KNOWN = (
     Known(
         r"optimizer got an empty parameter list",
@@ -122,6 +125,11 @@ KNOWN = (
         r"all elements of (?:input|target) should be between 0 and 1",
         "BCELoss needs probabilities and targets between 0 and 1",
         "use BCEWithLogitsLoss on raw outputs, and targets of 0 and 1",
+    ),
+    Known(
+        LOST_PEER,
+        "another process of the run ended or stopped answering while this one waited for it",
+        "look for what ended the other process, and give all processes the same number of batches",
     ),
     Known(
         r"^index out of range in self",
@@ -357,7 +365,7 @@ class ScriptCrashed(Check):
             check=self.name,
             severity=Severity.ERROR,
             title=f"{meaning} ({crash.kind}: {first})" if meaning else f"{crash.kind}: {first}",
-            rule=Rule.FACT,
+            rule=Rule.SYMPTOM if _missed_another(recording, crash) else Rule.FACT,
             location=recording.location(crash.site),
             evidence=(
                 Evidence("exception", crash.kind, "none", f"{crash.kind} after {crash.step} steps: {first}"),
@@ -379,6 +387,11 @@ class ScriptCrashed(Check):
             evidence=(Evidence("exit_code", facts.exit_code, "0", "the process ended without a Python exception"),),
             advice="a crash in native code, or memory ran out: watch the memory, and run with python -X faulthandler",
         )
+
+
+def _missed_another(recording: Recording, crash: Crash) -> bool:
+    """Whether the exception only says that another process was gone."""
+    return recording.facts.distributed is not None and re.search(LOST_PEER, crash.message) is not None
 
 
 def explain(crash: Crash) -> tuple[str, str]:

@@ -38,14 +38,16 @@ class CallWatch(Part):
             o.counts.losses += 1
             o.loss_sites[site] = o.loss_sites.get(site, 0) + 1
             o.event("loss", site)
-        if o.pair is not None and (o.pair_is_loss or not is_loss):
+        inside = o.tracer.in_forward
+        outranked = o.pair_inside and not inside  # what a model computes within may be a loss beside the real one
+        if o.pair is not None and not outranked and (o.pair_is_loss or not is_loss):
             return
         pair = measure(output, target, name, o.targets)
         if pair is not None:
-            o.pair, o.pair_is_loss = pair, is_loss
+            o.pair, o.pair_is_loss, o.pair_inside = pair, is_loss and not inside, inside
             o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
             o.signals.pair(output, target, pair)
-            if o.measure_task and o.root is not None:
+            if o.measure_task and o.root is not None and not inside:
                 o.pool.add(o.root, o.root_args, target, name)
             if o.root is not None:
                 for applier in o.appliers:

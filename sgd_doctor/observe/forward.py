@@ -13,6 +13,7 @@ from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
 from sgd_doctor.observe.layers import has_mode
 from sgd_doctor.observe.tensors import tensors_in
+from sgd_doctor.observe.wrappers import unwrapped
 
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
@@ -105,6 +106,7 @@ class ForwardWatch(Part):
         else:
             o.held_out.commit()
             o.counts.forwards += 1
+            o.ranks.root_begins(module, site)
             self.forwards_in_unit += 1
             self.unit_roots.add(id(module))
             if self.forwards_in_unit > MAX_FORWARDS:
@@ -123,8 +125,9 @@ class ForwardWatch(Part):
         """A model is called for the first time: names of its modules and parameters."""
         o = self.observer
         several = bool(o.roots)
-        prefix = f"{type(module).__name__}." if several else ""
         o.roots[id(module)] = module
+        module = unwrapped(module)
+        prefix = f"{type(module).__name__}." if several else ""
         for name, child in module.named_modules():
             o.module_names.setdefault(id(child), prefix + name if name else type(module).__name__)
             kind = type(child).__name__

@@ -13,7 +13,9 @@ import torch
 
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.steps import COLUMNS
-from sgd_doctor.recording import Array, Facts, Features, HeldOut, Operation, Recording, TaskFacts
+from sgd_doctor.observe.wrappers import class_name
+from sgd_doctor.ranks import Distributed
+from sgd_doctor.recording import Array, Crash, Facts, Features, HeldOut, Operation, Recording, TaskFacts
 from sgd_doctor.signals import Signals
 from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
@@ -43,7 +45,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         weights_moved=_weights_moved(o),
         loss_sites=tuple(sorted(o.loss_sites, key=lambda s: -o.loss_sites[s])),
         device=_device(o),
-        model=type(root).__name__ if root is not None else "",
+        model=class_name(root) if root is not None else "",
         model_parameters=sum(p.numel() for p in root.parameters()) if root is not None else 0,
         roots=len(o.roots),
         versions=versions(),
@@ -74,11 +76,15 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         detached_at=_detached(o),
         structure=structure,
         signals=_signals(o),
+        distributed=o.ranks.freeze(ended, more.get("crash")),
     )
-    facts = _with(facts, more)
+    facts = _first_crash(o, _with(facts, more))
     return Recording(
         facts=facts,
-        columns=_columns(o) | held_out_column(facts.held_out, facts.steps) | pool_column(o, ended),
+        columns=_columns(o)
+        | mean_loss_column(facts.distributed, facts.steps)
+        | held_out_column(facts.held_out, facts.steps)
+        | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
     )
@@ -136,6 +142,38 @@ def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]
         if loss is not None:
             column[0 if not np.isfinite(column).any() else min(step, steps - 1) :] = loss
     return {"held_out_loss": column}
+
+
+def mean_loss_column(distributed: Distributed | None, steps: int) -> dict[str, Array]:
+    """The loss at every step as the mean over all processes, where each of them told all of its own."""
+    if distributed is None or len(distributed.ranks) < distributed.world_size:
+        return {}
+    told = [[math.nan if v is None else v for v in rank.losses] for rank in distributed.ranks]
+    if any(len(losses) != steps for losses in told):
+        return {}
+    return {"loss": np.asarray(told, dtype=np.float64).mean(0)}
+
+
+def _first_crash(o: Observer, facts: Facts) -> Facts:
+    """Of several processes that crashed, the one that did so first: the others mostly miss it."""
+    if facts.distributed is None:
+        return facts
+    crashed = [r for r in facts.distributed.ranks if r.crash is not None]
+    if not crashed:
+        ended = facts.distributed.ranks[0].ended
+        return msgspec.structs.replace(facts, crash=None, ended=ended) if facts.crash is not None else facts
+    first = min(crashed, key=lambda r: r.crash.at if r.crash is not None else math.inf)
+    if first.crash is None or first.rank == facts.distributed.ranks[0].rank:
+        return facts
+    told = first.crash
+    crash = Crash(
+        kind=told.kind,
+        message=f"in process {first.rank} of {facts.distributed.world_size}: {told.message}",
+        site=o.sites.place(told.path, told.line, "") if told.path else -1,
+        traceback="",
+        step=first.steps,
+    )
+    return msgspec.structs.replace(facts, crash=crash, ended="crashed", sites=o.sites.sites())
 
 
 def pool_column(o: Observer, ended: str) -> dict[str, Array]:

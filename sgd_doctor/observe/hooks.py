@@ -91,6 +91,7 @@ def _modules(o: Observer, patches: Patches) -> None:
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:
             o.module_sites[id(self)] = site = o.sites.builder(self)
+            o.ranks.built(self, site)
             if o.stack and not o.in_backward and not o.finished:
                 o.structure.built(self, site)
                 o.forward.quiet = False
@@ -307,16 +308,24 @@ def _loaders(o: Observer, patches: Patches) -> None:
             # Workers belong to the process that started them, so a replay has to begin before they do.
             if self.num_workers > 0 and not o.away and not o.finished:
                 o.anchor()
+            if not o.finished and o.here():
+                o.ranks.pass_begins(self)
             return original(self)
 
         return wrapper
 
     def following(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(self: Any) -> Any:
-            batch = original(self)
+            try:
+                batch = original(self)
+            except StopIteration:
+                if not o.finished and o.here():
+                    o.ranks.drawn(self, None)
+                raise
             if not o.finished and o.here():
                 o.event("data")
                 o.signals.drawn(self)
+                o.ranks.drawn(self, batch)
             return batch
 
         return wrapper

@@ -25,6 +25,7 @@ from sgd_doctor.observe.heldout import HeldOutRecorder
 from sgd_doctor.observe.limits import Limits
 from sgd_doctor.observe.manual import ManualSteps
 from sgd_doctor.observe.pool import Pool
+from sgd_doctor.observe.ranks import RankRecorder
 from sgd_doctor.observe.signals import SignalRecorder
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.stepping import StepWatch
@@ -106,7 +107,7 @@ class Observer:
         self.traces: list[tuple[int, tuple[Operation, ...], bool, int]] = []
         self.targets = TargetStatistics()
         self.pair: Pair | None = None
-        self.pair_is_loss = False
+        self.pair_is_loss = self.pair_inside = False
         self.task_kind, self.task_loss, self.task_site = "unknown", "", -1
         self.losses: list[float] = []
         self.last_loss = float("nan")
@@ -129,7 +130,7 @@ class Observer:
         self.tracer.on_activation = self.calls.meet_activation
         self.steps = StepRecorder(self.limits.overhead)
         self.manual, self.held_out, self.pool = ManualSteps(), HeldOutRecorder(), Pool()
-        self.signals = SignalRecorder(self)
+        self.signals, self.ranks = SignalRecorder(self), RankRecorder(self)
         self.tracer.on_data_write = self.signals.data_written
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
@@ -206,12 +207,14 @@ class Observer:
         if self.on_tick is not None:
             self.on_tick(self)
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
-        if self.limits.reached(done):
-            if done < self.limits.max_steps:
-                self.fail(f"only the first {done:,} steps were watched: more are not kept")
-            self.end("step-limit")
-        elif self.limits.over(done, time.perf_counter() - self.started):
-            self.end("time-limit")
+        why = "step-limit" if self.limits.reached(done) else ""
+        if not why and self.limits.over(done, time.perf_counter() - self.started):
+            why = "time-limit"
+        why = self.ranks.agree(done, why)
+        if why == "step-limit" and done < self.limits.max_steps:
+            self.fail(f"only the first {done:,} steps were watched: more are not kept")
+        if why:
+            self.end(why)
 
     def end(self, why: str) -> None:
         """The run was watched long enough."""
@@ -241,7 +244,7 @@ class Observer:
         self.traced = self.unit < self.trace_until
         self.signals.unit_ends()
         self.forward.unit_ends()
-        self.pair, self.pair_is_loss = None, False
+        self.pair, self.pair_is_loss, self.pair_inside = None, False, False
         self.set_tracer()
 
     def take_row(self) -> dict[str, float]:

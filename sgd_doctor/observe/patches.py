@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,8 @@ class Patches:
         """Set ``owner.name`` to ``make(original)``."""
         own = name in vars(owner)
         original = getattr(owner, name)
-        setattr(owner, name, make(original))
+        # Libraries read the signature of what they build anew (Lightning does so with loaders).
+        setattr(owner, name, functools.update_wrapper(make(original), original))
         if own:
             self._undo.append(lambda: setattr(owner, name, original))
         else:

@@ -46,6 +46,7 @@ class StepWatch(Part):
         o.structure.step_made()
         if state.before is not None:
             o.structure.stepped(o.steps.held)
+        o.ranks.step_begins()
         if o.nonfinite is None and o.steps.grad_norm - o.steps.grad_norm != 0:
             self.check_gradients()
         o.steps.own_time += time.perf_counter() - begun

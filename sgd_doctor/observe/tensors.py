@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
+from sgd_doctor.observe.wrappers import is_sharded, local
+
 SAMPLE = 1024
 """Elements of each tensor by which its change in a step is judged."""
 MAX_ELEMENTS = 1 << 20
@@ -82,13 +84,13 @@ def shape_of(tensor: Tensor) -> tuple[int, ...]:
 
 def thinned(tensor: Tensor, limit: int = MAX_ELEMENTS) -> Tensor:
     """A flat view (or copy) of at most about ``limit`` evenly spaced elements."""
-    flat = tensor.detach().reshape(-1)
+    flat = local(tensor.detach()).reshape(-1)
     return flat[:: max(1, flat.numel() // limit)] if flat.numel() > limit else flat
 
 
 def sample_view(parameter: Tensor) -> Tensor:
     """A strided view of about :data:`SAMPLE` elements that follows in-place changes, whatever the memory format."""
-    data = parameter.detach()
+    data = local(parameter.detach())
     if data.is_contiguous():
         return data.view(-1)[:: max(1, data.numel() // SAMPLE)]
     while data.numel() > 2 * SAMPLE:
@@ -112,6 +114,8 @@ def norms_of(tensors: list[Tensor], alike: bool) -> list[float]:
     """The same where it is known already whether the tensors are :func:`uniform`."""
     if not tensors:
         return []
+    if is_sharded(tensors[0]):
+        tensors = [local(t) for t in tensors]
     if tensors[0].requires_grad and torch.is_grad_enabled():  # what the norms are would be recorded, too
         with torch.no_grad():
             return norms_of(tensors, alike)
@@ -143,6 +147,7 @@ def total(norms: Sequence[float]) -> float:
 
 def all_finite(tensor: Tensor) -> bool:
     """Whether every value is finite; tensors without ordinary values count as finite."""
+    tensor = local(tensor)
     if not (tensor.is_floating_point() or tensor.is_complex()) or not plain(tensor) or tensor.numel() == 0:
         return True
     return bool(torch.isfinite(tensor.detach().sum()).item()) or bool(torch.isfinite(tensor.detach()).all().item())

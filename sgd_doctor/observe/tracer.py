@@ -201,6 +201,9 @@ class Tracer(TorchFunctionMode):
             self.model_returned(outputs, foreign)
             self._look_for_pair(name, inputs, derived)
             self._look_for_likelihood(name, inputs, derived, outputs)
+        elif self.in_forward and name in LOSS_FUNCTIONS:
+            # A model that computes its own loss; without gradients the order of the arguments has to do.
+            self._look_for_pair(name, inputs, derived if any(derived) else [True, *([False] * (len(inputs) - 1))])
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
             self.on_activation(name, outputs[0], self.sites.here())
         if self.on_weights is not None and name in _WEIGHT_FUNCTIONS and len(inputs) > 1:

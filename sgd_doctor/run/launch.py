@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
+from sgd_doctor.run.world import world_size
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOTSTRAP = (
@@ -28,6 +31,8 @@ _BOOTSTRAP = (
     " sys.path.pop(0) if sys.path and sys.path[0] == '' else None; main(sys.argv[1])"
 )
 LAST_OUTPUT_SECONDS = 1.0
+LATE_SECONDS = 5.0
+"""How much later than asked for a worker may send its recording."""
 PROBE_SEED = 0
 """Seed of replays in fresh processes where the user names none: the control and the treated runs of a script
 that sets no seed have to start from the same weights and see the same batches."""
@@ -45,8 +50,6 @@ class Target:
 class Harness(ProcessReplays):
     """Runs the target once under observation, and again as often as probes are wanted."""
 
-    patchable = True
-
     def __init__(
         self,
         target: Target,
@@ -56,10 +59,14 @@ class Harness(ProcessReplays):
         seed: int | None = None,
         echo: Callable[[bytes], None] = lambda _: None,
         on_note: Callable[[Note], None] = lambda _: None,
+        executor: Executor | None = None,
+        cwd: str | None = None,
     ) -> None:
         super().__init__(run, on_note)
+        self.executor, self.cwd = executor, cwd
         self.target, self.shield, self.seed = target, shield, seed
         self.kind, self.name, self.argv = target.kind, target.name, target.argv
+        self.patchable = world_size() == 1
         self.echo = Echo(echo)
         self._threads: list[threading.Thread] = []
 
@@ -99,6 +106,7 @@ class Harness(ProcessReplays):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
+            cwd=self.cwd,
             start_new_session=True,
             pass_fds=[fd for fd in (writer, control_fd) if fd >= 0],
         )
@@ -111,6 +119,17 @@ class Harness(ProcessReplays):
             self._threads.append(thread)
         return child, reader
 
+    def _take(self, note: Note) -> None:
+        super()._take(note)
+        if note.at == "anchor" and self.executor is not None and self.replay != "none":
+            self.replay, self.why_not_forked = "process", f"a {type(self.executor).__name__} made them"
+
+    def probe(self, requests: Sequence[ProbeRequest], *, deadline: float) -> list[Recording | None]:
+        """Make the replays: in forks of the watched process where that can be, or by the executor."""
+        if self.executor is None or self.replay == "none":
+            return super().probe(requests, deadline=deadline)
+        return spread(self.executor, Elsewhere(self.target, self.run, self.shield, self.seed), requests, deadline)
+
     def _see_off(self, child: Child) -> None:
         super()._see_off(child)
         for thread in self._threads:
@@ -121,6 +140,41 @@ class Harness(ProcessReplays):
     ) -> Recording | None:
         """Run the target from its first line with other text in some of its files, treated in no way."""
         return self._afresh(ProbeRequest((), steps, measure_task), deadline, patches)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Everything that a worker of an executor needs to make a replay; it is sent there."""
+
+    target: Target
+    run: RunSpec
+    shield: bool
+    seed: int | None
+    cwd: str = field(default_factory=os.getcwd)
+
+    def replay(self, request: ProbeRequest, seconds: float) -> Recording | None:
+        """Make one, in a fresh process of the machine that this is called on."""
+        harness = Harness(self.target, run=self.run, shield=self.shield, seed=self.seed, cwd=self.cwd)
+        try:
+            return harness._afresh(request, time.monotonic() + seconds)
+        finally:
+            harness.close()
+
+
+def spread(
+    executor: Executor, job: Elsewhere, requests: Sequence[ProbeRequest], deadline: float
+) -> list[Recording | None]:
+    """The replays that an executor's workers make; None where one failed or came too late."""
+    seconds = deadline - time.monotonic()
+    futures = [executor.submit(job.replay, request, seconds) for request in requests]
+    found: list[Recording | None] = []
+    for future in futures:
+        try:
+            found.append(future.result(max(0.0, deadline + LATE_SECONDS - time.monotonic())))
+        except Exception:  # whatever a worker raises on its way: this replay is not there
+            future.cancel()
+            found.append(None)
+    return found
 
 
 def _interpreter_options() -> list[str]:

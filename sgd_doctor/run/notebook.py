@@ -15,7 +15,7 @@ from sgd_doctor.errors import UsageError
 BACKSLASH = "\\"
 _ASSIGNED = re.compile(r"^(\s*[\w.,\s\[\]'\"]+?=)\s*(!|%)(?!=)")
 _LOOKED_UP = re.compile(r"^\s*(\?{1,2}\S+|[\w.\[\]]+\?{1,2})\s*$")
-_PYTHON_CELLS = {"%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3", "%%py"}
+_PYTHON_CELLS = {"%%time", "%%timeit", "%%capture", "%%sgd_doctor", "%%prun", "%%python", "%%python3", "%%py"}
 """Cell magics whose body is Python that is to run."""
 _SILENT = {"%matplotlib", "%config", "%load_ext", "%reload_ext", "%autoreload", "%pylab", "%precision", "%xmode"}
 """Line magics without which the numbers stay the same: not worth a word."""

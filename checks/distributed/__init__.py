@@ -1,0 +1,1 @@
+"""Checks of what several processes that train together have to agree on."""

@@ -1,0 +1,62 @@
+"""Experiments made by an executor of the user's: a process pool here, a cluster elsewhere."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sgd_doctor import diagnose
+from tests.helpers import HEALTHY, same_tree, tree, write
+
+TOO_HIGH = HEALTHY.replace("lr=0.1", "lr=0.9") + "    open('log.txt', 'w').write('done')\n"
+
+
+class Counting(ProcessPoolExecutor):
+    """Says how much was asked of it."""
+
+    asked = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.asked += 1
+        return super().submit(*args, **kwargs)
+
+
+class Failing(ProcessPoolExecutor):
+    """A cluster whose workers cannot be reached."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        lost: Future[Any] = Future()
+        lost.set_exception(ConnectionError("no worker"))
+        return lost
+
+
+@pytest.mark.long
+def test_experiments_run_in_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "train.py", TOO_HIGH)
+    monkeypatch.chdir(tmp_path)
+    before = tree(tmp_path)
+    with Counting(2) as pool:
+        report = diagnose("train.py", executor=pool, select="lr-too-high", budget=60)
+    assert pool.asked == len(report.run.probes) > 2
+    assert all(probe.steps for probe in report.run.probes)
+    assert [f.check for f in report.problems] == ["lr-too-high"], report.ruled_out
+    assert report.run.replay == "process"
+    assert any("Counting" in note for note in report.notes)
+    assert same_tree(before, tree(tmp_path)) == []
+
+
+def test_workers_that_are_lost_cost_the_proof_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "train.py", TOO_HIGH)
+    monkeypatch.chdir(tmp_path)
+    report = diagnose("train.py", executor=Failing(1), select="lr-too-high", steps=30)
+    assert report.run.steps == 30
+    assert not report.problems
+
+
+def test_executor_goes_with_a_path() -> None:
+    with Counting(1) as pool, pytest.raises(ValueError, match="executor is for scripts"):
+        diagnose(lambda: None, executor=pool)  # type: ignore[call-overload]
+    assert pool.asked == 0
