@@ -72,7 +72,7 @@ def cli() -> None:
 @click.option("--save-recording", type=click.Path(), help="Keep the recording (.npz) for later.")
 @click.option("--script-output", type=click.Path(), help="Send what the script prints to this file.")
 @click.option("--allow-writes", is_flag=True, default=None, help="Let the script write its files for real.")
-@click.option("--overhead", type=float, help="Share of the run time that recording may take (default 0.05).")
+@click.option("--overhead", type=float, help="Share of the time for recording (default 0.05; no limit with --seed).")
 @click.option("--checks", "check_folders", multiple=True, type=click.Path(), help="Folder with checks of your own.")
 @click.option("--bundle", type=click.Path(), help="Folder for all forms, the recording and repro.py.")
 @click.option("--tensorboard", type=click.Path(), help="Folder for the recording as TensorBoard events.")

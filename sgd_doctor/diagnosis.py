@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Rule, Severity, Suspicion
 from sgd_doctor.lab import Lab
 from sgd_doctor.learning_rate import LrExperiments, obstacle
-from sgd_doctor.proof.case import LEAST_STEPS, SHORT, Case, Diagnosis, Proven
+from sgd_doctor.proof.case import LEAST_STEPS, Case, Diagnosis, Proven
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
 from sgd_doctor.proof.knobs import KnobProver
@@ -27,9 +26,6 @@ from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut
 
 ROUNDS = 6
-SAME_STEPS = 5
-SAME_LOSS = 1e-3
-"""Relative difference that other thread counts explain over the first steps."""
 
 
 class Examiner:
@@ -46,8 +42,8 @@ class Examiner:
         self, lab: Lab, checks: Sequence[Check], *, seconds_left: Callable[[], float], probes: bool = True
     ) -> None:
         self.checks = checks
-        self.case = Case(lab, seconds_left=seconds_left, probes=probes)
-        self.facts, self.knobs = FactProver(self.case, self.ask), KnobProver(self.case)
+        self.case = Case(lab, seconds_left=seconds_left, probes=probes, ask=self.ask)
+        self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
         self.last = LastProver(self.case)
         self.symptoms: list[Suspicion] = []
@@ -128,7 +124,7 @@ class Examiner:
             lower = higher = None
         if not knobs and lower is None and higher is None:
             return False
-        steps = self.case.length(SHORT, arms=6)
+        steps = self.case.length(self.case.telling(), arms=6)
         if steps < LEAST_STEPS:
             self.case.blocked(suspicions, f"{steps} steps are too few to compare runs")
             return False
@@ -156,15 +152,11 @@ class Examiner:
 
     def compare_replay(self) -> None:
         """Say so where an unchanged replay does not repeat the watched run."""
-        control = next((r for (arm, _, _), r in self.case.lab.done.items() if not arm and r is not None), None)
-        if control is None:
-            return
-        count = min(SAME_STEPS, control.steps, self.case.observed.steps)
-        ours, theirs = self.case.observed.column("loss")[:count], control.column("loss")[:count]
-        if not np.allclose(ours, theirs, rtol=SAME_LOSS, equal_nan=True):
+        if not self.case.repeats():
             self.case.result.notes.append(
                 "an unchanged replay does not repeat the watched run (the script is not deterministic, or its loader "
-                "workers draw random numbers of their own); runs were compared with each other, not with it"
+                "workers draw random numbers of their own); runs were compared with each other, not with it, and the "
+                "deciding ones made three times more"
             )
 
     def remarks(self, suspicions: Sequence[Suspicion]) -> None:

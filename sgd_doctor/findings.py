@@ -121,6 +121,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """Confidence of the finding once the rule is satisfied."""
     needs_harm: bool = False
     """A fact whose treated run is no better becomes advice."""
+    only_proven: bool = False
+    """Nothing is said where the treated run is no better."""
     regularises: bool = False
     """What the treatment takes away may help on held-out data, which are asked as well."""
     long: bool = False

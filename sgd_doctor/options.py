@@ -33,10 +33,11 @@ class Options:
         budget: seconds for replays.
         time_limit: seconds that the watched run may take, its start included.
         probes: whether replays are made.
-        seed: seeds torch, numpy and random before the script starts; None leaves them alone.
+        seed: seeds torch, numpy and random before the script starts, and measures every step, so that equal seeds
+            give equal reports; None leaves the numbers alone.
         select, ignore: names of checks or families.
         allow_writes: let the script write its files for real.
-        overhead: share of the run time that recording may take, beyond the exact signals.
+        overhead: share of the run time that recording may take, beyond the exact signals; not with a seed.
         suggest: what to look for beside causes; one of :data:`SUGGESTIONS`.
     """
 

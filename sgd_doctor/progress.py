@@ -42,7 +42,7 @@ class Progress:
         if self.status is not None:
             from rich.markup import escape
 
-            self.status.update(f"{escape(text)} [dim]({time.monotonic() - self.started:.0f} s)[/dim]")
+            self.status.update(f"{escape(text)} [dim]· {time.monotonic() - self.started:.0f} s so far[/dim]")
         else:
             print(f"sgd-doctor: {text}", file=sys.stderr, flush=True)
 

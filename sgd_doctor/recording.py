@@ -95,8 +95,12 @@ class Operand(msgspec.Struct, frozen=True):
     """Logarithms of values that sum to 1 over the class dimension."""
     row_sums: tuple[float, float] | None = None
     """Smallest and largest sum over the class dimension."""
+    foreign: bool = False
+    """Whether it depends on models alone that no optimizer holds, and without gradients."""
     lost: int = -1
     """Index of the operation behind which the way back to the parameters was lost, or -1."""
+    base: tuple[int, ...] = ()
+    """Shape of the whole tensor that this one is another view of."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -118,6 +122,10 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether the first two operands hold the same values."""
     recorded: bool = True
     """Whether gradients were on."""
+    layer: str = ""
+    """Class of the module that called the function; empty for the user's own code."""
+    built: int = -1
+    """Site that built that module."""
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -178,6 +186,8 @@ class Features(msgspec.Struct, frozen=True):
     """Whether the values come from the data and not from an earlier layer."""
     next_layer: str = ""
     """Class of the module that reads the layer's output."""
+    varies: bool = True
+    """Whether any two samples (along the first dimension, of all batches) differ."""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
@@ -260,6 +270,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     loss_operation: int = -1
     """Index in ``trace`` of the operation that made what ``backward`` was called on."""
+    detached_at: int = -1
+    """The first place in any traced step where something that depends on the model is detached; -1: none."""
     structure: Structure | None = None
     signals: Signals = Signals()
 

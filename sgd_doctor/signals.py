@@ -123,6 +123,8 @@ class Loader(msgspec.Struct, frozen=True):
     batch_size: int
     batches: int
     """Batches drawn while gradients were on or before the first step."""
+    passes: tuple[int, ...] = ()
+    """Optimizer step at which each pass over it began, the first 64."""
 
 
 class InputDrift(msgspec.Struct, frozen=True):
@@ -140,6 +142,31 @@ class EvalInputs(msgspec.Struct, frozen=True):
     samples: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+class SharedModule(msgspec.Struct, frozen=True):
+    """One layer that a container holds several times."""
+
+    kind: str
+    container: str
+    """Name of the module that holds it."""
+    places: int
+    site: int
+    """Line that built it."""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Predictions that were compared in one place in a way that cannot be meant."""
+
+    kind: str
+    """``single``: one prediction against many labels; ``outer``: every prediction against every label;
+    ``threshold``: raw outputs of a binary classifier against one half."""
+    site: int
+    predictions: tuple[int, ...]
+    labels: tuple[int, ...]
+    calls: int
+    share: float = 0.0
+    """Of predictions that another threshold (0, which is a probability of one half) would change."""
 
 
 class Culprit(msgspec.Struct, frozen=True):
@@ -173,6 +200,10 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Backward call, and number of nodes of the graph that it walked."""
     shared_states: tuple[tuple[int, int, int], ...] = ()
     """Line and step at which a ``state_dict`` was taken, and step at which it was loaded into its own tensors."""
+    data_writes: tuple[int, ...] = ()
+    """Lines that write in place into a view of a tensor, outside the model."""
+    comparisons: tuple[Comparison, ...] = ()
+    shared_modules: tuple[SharedModule, ...] = ()
     curvature: tuple[float, ...] = ()
     """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
     leaking_feature: int | None = None

@@ -37,14 +37,17 @@ def finite_max(values: Array) -> float:
     return float(kept.max()) if len(kept) else math.nan
 
 
+WORST = 10.0
+
+
 def bounded(loss: float, trivial: float) -> float:
     """Loss in units of the best constant predictor: linear below it, logarithmic above.
 
     So runs of different tasks compare, and one that explodes does not drown the others
-    (``docs/proof.md``).  A loss that is not finite counts as ten times the trivial one.
+    (``docs/proof.md``).  A loss that is not finite, or larger, counts as ten times the trivial one.
     """
-    if not math.isfinite(loss):
-        loss = 10 * trivial
+    if not loss < WORST * trivial:
+        loss = WORST * trivial
     return loss / trivial if loss < trivial else 1 + math.log(loss / trivial)
 
 

@@ -79,6 +79,8 @@ class ModeLayer(msgspec.Struct, frozen=True):
     """Calls in evaluation mode that a backward followed."""
     values: int | None = None
     """Values by channel (median over the calls in training mode), for BatchNorm."""
+    momentum: float | None = None
+    """Of the running statistics, for BatchNorm that keeps them."""
 
 
 class NamedFreeze(msgspec.Struct, frozen=True):

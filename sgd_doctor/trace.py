@@ -156,6 +156,41 @@ def terms(recording: Recording) -> Iterator[Operation]:
             yield made
 
 
+def unrelated(term: Operation) -> str:
+    """Why a loss of two operands does not depend on the model; empty where it does."""
+    first, second = term.inputs[0], term.inputs[1]
+    if term.identical:
+        return "compares a tensor with itself"
+    if not _from_model(first) and not _from_model(second):
+        return "compares two tensors that do not depend on the model"
+    return ""
+
+
+def _from_model(operand: Operand) -> bool:
+    return (operand.derived and not operand.foreign) or operand.lost >= 0 or operand.parameter
+
+
+def outdated(recording: Recording, term: Operation) -> str:
+    """Why the operands of a loss come from no part of this step: a leaf that nobody trains; empty where one does."""
+    leaves = recording.facts.leaves
+    ours = any(leaf.in_optimizer or leaf.in_module for leaf in leaves)
+    if not leaves or ours or any(i.origin >= 0 and (i.derived or i.lost >= 0) for i in term.inputs[:2]):
+        return ""
+    if not any(i.parameter for i in term.inputs[:2]):
+        return ""
+    return "uses a tensor from before this step that no optimizer holds, and nothing that the model computes"
+
+
+def misused(recording: Recording) -> tuple[Operation, str] | None:
+    """A term of the loss that does not depend on the model as it is at this step, and why."""
+    for term in terms(recording):
+        if term.name in LOSSES and len(term.inputs) >= 2:
+            why = unrelated(term) or outdated(recording, term)
+            if why:
+                return term, why
+    return None
+
+
 def cuts(recording: Recording) -> list[Operation]:
     """The operations behind which what the loss was computed from lost its way back to the parameters."""
     trace = recording.facts.trace
@@ -175,10 +210,9 @@ def at_site(recording: Recording, op: Operation) -> dict[str, Any]:
     return args | ({"module": op.module} if op.module is not None else {})
 
 
-def site_of(recording: Recording, op: Operation, *kinds: str) -> int:
+def site_of(op: Operation, *kinds: str) -> int:
     """Where ``op`` is written: the line that builds its module of one of ``kinds``, else the line of the call."""
-    built = recording.facts.module_sites.get(op.module or "", -1)
-    return built if recording.facts.module_kinds.get(op.module or "") in kinds and built >= 0 else op.site
+    return op.built if op.layer in kinds and op.built >= 0 else op.site
 
 
 def normal_dim(op: Operation) -> int | None:

@@ -72,6 +72,9 @@ def test_repro_runs_a_module_whose_fault_is_in_another_file(tmp_path: Path) -> N
     write(package / "__init__.py", "")
     write(package / "rate.py", "RATE = 5.0\n")
     train = HEALTHY.replace("import torch\n", "import torch\n    from .rate import RATE\n", 1)
+    train = train.replace("loss.backward()", "torch.autograd.backward(scaler.scale(loss))")
+    train = train.replace("optimizer.step()", "scaler.step(optimizer); scaler.update()")
+    train = train.replace("model =", "scaler = torch.amp.GradScaler('cpu', init_scale=1024.0)\n    model =")
     write(package / "train.py", train.replace("lr=0.1", "lr=RATE"))
     report = report_examples.unhealthy()
     diff = "--- a/package/rate.py\n+++ b/package/rate.py\n@@ -1,1 +1,1 @@\n-RATE = 5.0\n+RATE = 0.1\n"

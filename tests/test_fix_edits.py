@@ -17,6 +17,37 @@ LR = {"arg": "lr", "value": 0.003}
 # (edit, arguments, source, expected); expected None: no safe edit.  An argument that ends in "line"
 # may be given as text: it stands for the first line that holds it.
 CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
+    # swap-function
+    "another loss function": (
+        "swap-function",
+        {"line": 1, "function": "nll_loss", "to": "cross_entropy"},
+        "loss = F.nll_loss(net(x), y, weight=w)  # here\n",
+        "loss = F.cross_entropy(net(x), y, weight=w)  # here\n",
+    ),
+    "another loss module": (
+        "swap-function",
+        {"line": 3, "function": "nll_loss", "to": "cross_entropy"},
+        "criterion = nn.NLLLoss()\nfor x in y:\n    loss = criterion(x, y)\n",
+        "criterion = nn.CrossEntropyLoss()\nfor x in y:\n    loss = criterion(x, y)\n",
+    ),
+    "another activation of the model": (
+        "swap-function",
+        {"line": 4, "function": "softmax", "to": "log_softmax"},
+        "class Net(Module):\n    act = nn.Softmax(dim=1)\n    def forward(self, x):\n        return self.act(x)\n",
+        "class Net(Module):\n    act = nn.LogSoftmax(dim=1)\n    def forward(self, x):\n        return self.act(x)\n",
+    ),
+    "a loss with options that the other does not have": (
+        "swap-function",
+        {"line": 2, "function": "cross_entropy", "to": "binary_cross_entropy_with_logits"},
+        "criterion = nn.CrossEntropyLoss(ignore_index=0)\nloss = criterion(a, b)\n",
+        None,
+    ),
+    "a function that was imported by itself": (
+        "swap-function",
+        {"line": 1, "function": "nll_loss", "to": "cross_entropy"},
+        "loss = nll_loss(net(x), y)\n",
+        None,
+    ),
     # set-optimizer-arg: where the value is written
     "lr literal": (
         "set-optimizer-arg",

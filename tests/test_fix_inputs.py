@@ -251,3 +251,83 @@ def test_standardising_twice_does_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_plain_is_left_alone(name: str) -> None:
     assert standardise(dedent(REFUSED[name])) is None
+
+
+FRONT = {
+    "a data set out of a function": (
+        """
+        import torch.nn as nn
+        class Net(nn.Module):
+            def forward(self, x):
+                return self.fc(x)
+        train, test = get_data()
+        def fit(model, loader):
+            for x, y in loader:
+                out = model(x)  # here
+        def main():
+            model = Net().to(device)
+            #> model = nn.Sequential(nn.BatchNorm1d(4, affine=False), model).to(device)
+            fit(model, DataLoader(train))
+            model.eval()
+            print(model(test.x))
+        """
+    ),
+    "nested models": (
+        """
+        import torch
+        first = torch.nn.Linear(4, 8)
+        #> first = torch.nn.Sequential(torch.nn.BatchNorm1d(4, affine=False), first)
+        second = torch.nn.Linear(8, 1)
+        def predict(rows):
+            return second(first(rows))  # here
+        """
+    ),
+}
+NO_FRONT = {
+    "attributes of the model are used": (
+        """
+        import torch.nn as nn
+        net = build()
+        for x, y in loader:
+            loss = criterion(net(x), y) + net.fc1.weight.norm()  # here
+        """
+    ),
+    "two arguments": (
+        """
+        import torch.nn as nn
+        net = build()
+        for x, mask, y in loader:
+            out = net(x, mask)  # here
+        """
+    ),
+    "a model for each round": (
+        """
+        import torch.nn as nn
+        for fold in range(3):
+            net = build()
+            for x, y in loader:
+                out = net(x)  # here
+        """
+    ),
+}
+
+
+def in_front(source: str) -> str | None:
+    line = next(number for number, text in enumerate(source.splitlines(), 1) if "# here" in text)
+    return edit_source(source, [Edit("standardise-inputs", {"forward_line": line, "features": 4, "layer": "Linear"})])
+
+
+@pytest.mark.parametrize("name", FRONT)
+def test_a_layer_in_front_standardises_what_cannot_be_reached(name: str) -> None:
+    lines = dedent(FRONT[name]).strip("\n").split("\n")
+    plain = "\n".join(line for line in lines if "#> " not in line) + "\n"
+    expected = "\n".join(
+        line.replace("#> ", "") + "  # standardises the features" if "#> " in line else line for line in lines
+    )
+    assert in_front(plain) == expected + "\n"
+    assert in_front(expected + "\n") is None
+
+
+@pytest.mark.parametrize("name", NO_FRONT)
+def test_no_layer_in_front_of_what_is_more_than_a_function(name: str) -> None:
+    assert in_front(dedent(NO_FRONT[name])) is None

@@ -136,3 +136,21 @@ def test_the_parent_process_imports_no_torch(module: str, tmp_path: Path) -> Non
         check=True,
     )
     assert said.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("-c", "import sgd_doctor"), ("-m", "sgd_doctor", "--help"), ("-m", "sgd_doctor", "--version")]
+)
+def test_an_answer_at_once_imports_little(command: tuple[str, ...], tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-X", "importtime", *command],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rsplit("|", 1)[-1].strip() for line in said.stderr.splitlines() if line.startswith("import time:")}
+    assert "sgd_doctor" in imported
+    assert not {name.split(".")[0] for name in imported} & (HEAVY | {"numpy", "msgspec", "asyncio", "multiprocessing"})
+    assert len({name for name in imported if name.startswith("sgd_doctor")}) <= 10

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import pytest
 
 from sgd_doctor.cli import main
 from sgd_doctor.loader import load_checks
-from tests.helpers import HEALTHY, QUICK, doctor, report_of, write
+from tests.helpers import HEALTHY, QUICK, doctor, environment, report_of, write
 
 TIMES = {"seconds", "overhead"}
 
@@ -23,9 +27,9 @@ def without_times(node: Any) -> Any:
 
 
 def test_equal_seeds_give_equal_reports_but_for_the_times(tmp_path: Path) -> None:
-    unseeded = HEALTHY.replace("torch.manual_seed(0)", "").replace("lr=0.1", "lr=5.0")
+    unseeded = HEALTHY.replace("torch.manual_seed(0)", "").replace("lr=0.1", "lr=0.9").replace("(60)", "(90)")
     write(tmp_path / "train.py", unseeded)
-    options = ["--steps", "50", "--budget", "60s", "--select", "lr-too-high,divergence", "--format", "json"]
+    options = ["--steps", "90", "--budget", "60s", "--select", "lr-too-high,divergence", "--format", "json"]
 
     def report(seed: str) -> Any:
         result = doctor("diagnose", "--seed", seed, *options, "train.py", cwd=tmp_path)
@@ -98,3 +102,22 @@ def test_completion_offers_what_fits(typed: str, offered: str, tmp_path: Path) -
         cwd=tmp_path, _SGD_DOCTOR_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1)
     )
     assert f"plain,{offered}" in result.stdout.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_itself_completes(tmp_path: Path) -> None:
+    command = write(tmp_path / "bin" / "sgd-doctor", f'#!/bin/sh\nexec "{sys.executable}" -m sgd_doctor "$@"\n')
+    command.chmod(0o755)
+    session = """
+        eval "$(_SGD_DOCTOR_COMPLETE=bash_source sgd-doctor)"
+        complete -p sgd-doctor
+        COMP_WORDS=(sgd-doctor explain missing-b) COMP_CWORD=2
+        _sgd_doctor_completion sgd-doctor
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    env = environment(PATH=f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    result = subprocess.run(["bash", "-c", session], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    registered, *offered = result.stdout.splitlines()
+    assert registered.endswith("_sgd_doctor_completion sgd-doctor")
+    assert offered == ["missing-backward"]

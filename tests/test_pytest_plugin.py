@@ -14,6 +14,8 @@ else:
     import tomli as tomllib
 
 PLUGIN = "sgd_doctor.integrations.pytest_plugin"
+LOADED = ("-p", "no:sgd-doctor", "-p", PLUGIN)
+"""From this checkout, whether or not an entry point of an installed copy is there as well."""
 SUITE = """
 import torch
 from torch import nn
@@ -45,7 +47,7 @@ def test_looks(sgd_doctor):
 
 def test_loops_that_train_pass_and_others_fail_with_the_report(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE)
-    result = pytester.runpytest_subprocess("-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error")
+    result = pytester.runpytest_subprocess(*LOADED, "-p", "no:cacheprovider", "-W", "error")
     result.assert_outcomes(passed=2, failed=1)
     wanted = ["*AssertionError: unhealthy: lr 5 is too high*", "*Captured sgd-doctor call*", "*lr-too-high*"]
     result.stdout.fnmatch_lines(wanted)
@@ -59,9 +61,9 @@ def test_plugin_is_declared_and_costs_a_test_run_nothing() -> None:
 
 def test_plugin_imports_no_torch(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import sys\ndef test_light(): assert 'torch' not in sys.modules\n")
-    pytester.runpytest_subprocess("-p", PLUGIN).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*LOADED).assert_outcomes(passed=1)
 
 
 def test_fixture_is_listed_with_its_purpose(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess("-p", PLUGIN, "--fixtures", "-q")
+    result = pytester.runpytest_subprocess(*LOADED, "--fixtures", "-q")
     result.stdout.fnmatch_lines(["sgd_doctor*", "*assert_trains(model, loader, optimizer, loss_fn)*"])

@@ -17,7 +17,8 @@ import msgspec
 import pytest
 import report_examples
 
-from sgd_doctor.render import html, render
+from sgd_doctor.render import figure, html, render
+from sgd_doctor.render.axes import DARK, LIGHT
 from sgd_doctor.render.notebook import fragment
 from sgd_doctor.report import LayerCurve, ProbeInfo, Report
 from tests.node_packages import package_file
@@ -279,3 +280,27 @@ def test_nothing_is_asked_from_anywhere(tmp_path: Path) -> None:
     asking = '<p><img src="http://127.0.0.1:9/x.png"></p>'
     assert asked_by(asking, tmp_path) == ["http://127.0.0.1:9/x.png"]
     assert asked_by(text.replace("</body>", f"{asking}</body>"), tmp_path) == []  # the page's own policy
+
+
+PLOTS = {
+    "loss": figure.loss_plot,
+    "features": figure.features_plot,
+    "targets": figure.targets_plot,
+    "hyperparameters": figure.hyper_plot,
+    "gradient norm": figure.grad_plot,
+}
+_IDS = re.compile(rb"\bm[0-9a-f]{10}\b")
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_plot_with_its_colours_replaced_is_the_plot_in_the_dark(name: str) -> None:
+    drawn = 0
+    for report in (make() for make in report_examples.ALL.values()):
+        light, dark = (PLOTS[name](report, theme) for theme in (LIGHT, DARK))
+        if light is None or dark is None:
+            continue
+        drawn += 1
+        # Identifiers of markers depend on their colour.
+        wanted = _IDS.sub(b"m", figure.save(dark, "svg"))
+        assert _IDS.sub(b"m", html.in_dark(figure.save(light, "svg"))) == wanted
+    assert drawn

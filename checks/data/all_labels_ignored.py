@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
@@ -17,7 +19,8 @@ class AllLabelsIgnored(Check):
     divides 0 by 0.
 
     ## Why it hurts
-    The loss of that batch is NaN, and so are all weights after the step.
+    The loss of that batch is NaN, and with it every mean over batches, early stopping and `ReduceLROnPlateau`. The
+    gradient of the plain loss is 0, so the weights survive; where something is computed with the NaN, they do not.
 
     ## How it is proven
     The loss function itself reports that the weights of its targets sum to 0. The same loop is rerun with the loss
@@ -60,9 +63,10 @@ class AllLabelsIgnored(Check):
         if site is not None:
             args = {"function": culprit.function, "path": site.path, "line": site.line}
             treatments = (Treatment((Intervention("guard-function", "such batches skipped", args),)),)
+        later = recording.column("loss")[first.step + 1 :]
         return Suspicion(
             check=self.name,
-            severity=Severity.ERROR,
+            severity=Severity.WARNING if np.isfinite(later).any() else Severity.ERROR,
             title=f"all targets of the batch at step {first.step} are ignored: the loss is 0/0",
             rule=Rule.FACT,
             location=recording.location(culprit.site if site is not None else first.site),

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import Features, Recording
 
 CONSTANT = 1e-6
 """A spread below this share of the values counts as none."""
@@ -61,22 +61,31 @@ class ConstantInput(Check):
         samples = [b.samples for b in targets.batches]
         if not samples or max(samples) < 2 or not (targets.std or 0.0) > 0:
             return None
-        mean, std = np.asarray(features.mean), np.asarray(features.std)
-        spread = np.asarray(features.maximum) - np.asarray(features.minimum)
-        if (std > CONSTANT * (1 + np.abs(mean))).any() or (spread > CONSTANT * (1 + np.abs(mean))).any():
+        if features.varies and not flat(features):
             return None
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"the inputs are the same for all {features.count} samples that were looked at",
+            title="the inputs are the same for all samples that were looked at",
             rule=Rule.FACT,
             location=recording.location(features.site),
             evidence=(
                 Evidence(
-                    "varying_features", 0, ">= 1", f"none of {len(std)} features varies over {features.batches} batches"
+                    "varying_features",
+                    0,
+                    ">= 1",
+                    f"no input differs from the first one, over {features.batches} batches",
                 ),
             ),
             explains=("plateau", "no-learning", "lr-too-low", "undertrained", "class-imbalance", "labels-misaligned"),
             advice="compare dataset[0][0] with dataset[1][0]: look for a wrong index in __getitem__, a cast to "
             "integers, or a division that rounds to 0",
         )
+
+
+def flat(features: Features) -> bool:
+    """Whether no feature varies beyond rounding, over samples or within them."""
+    mean, std = np.asarray(features.mean), np.asarray(features.std)
+    spread = np.asarray(features.maximum) - np.asarray(features.minimum)
+    limit = CONSTANT * (1 + np.abs(mean))
+    return not ((std > limit).any() or (spread > limit).any())

@@ -93,7 +93,10 @@ class NanFromOp(Check):
         if site is not None:
             args = {"function": culprit.function, "path": site.path, "line": site.line}
             treatments = (Treatment((Intervention("guard-function", f"torch.{kind} kept finite", args),)),)
-        certain = not self._was_diverging(recording, first.step) or not treatments
+        diverging = self._was_diverging(recording, first.step)
+        if diverging and not treatments:
+            return None  # it overflowed somewhere; nothing says that this operation is to blame
+        certain = not diverging
         place = culprit.site if site is not None else first.site
         return Suspicion(
             check=self.name,

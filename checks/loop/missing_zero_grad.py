@@ -11,6 +11,8 @@ from sgd_doctor.recording import Array, Recording
 
 SHARE = 0.5
 """Share of parameters, and of steps, whose gradient still holds one that a step has used."""
+LEAST_FINITE = 4
+"""Steps with a finite gradient that are enough to judge by."""
 
 
 class MissingZeroGrad(Check):
@@ -113,8 +115,13 @@ class MissingZeroGrad(Check):
 
 
 def worst_optimizer(recording: Recording) -> Array:
-    """The column ``stale`` without each first step, of the optimizer that reuses the most."""
-    stale, optimizer = recording.column("stale"), recording.column("optimizer")
+    """The column ``stale`` without each first step, of the optimizer that reuses the most.
+
+    Only up to the first gradient that is not finite: behind it the old and the new cannot be told apart.
+    """
+    broken = np.flatnonzero(~np.isfinite(recording.column("grad_norm")))
+    end = int(broken[0]) if len(broken) and broken[0] >= LEAST_FINITE else None
+    stale, optimizer = recording.column("stale")[:end], recording.column("optimizer")[:end]
     rows = [stale[optimizer == number][1:] for number in np.unique(optimizer[np.isfinite(optimizer)])]
     rows = [r for r in rows if len(r)]
     return max(rows, key=lambda r: float(np.mean(r >= SHARE)), default=stale[1:])

@@ -61,7 +61,7 @@ class DoubleSigmoid(Check):
 
     def _suspicion(self, recording: Recording, loss: Operation, made: Operation) -> Suspicion:
         low, high = loss.inputs[0].minimum, loss.inputs[0].maximum
-        site = trace.site_of(recording, made, "Sigmoid")
+        site = trace.site_of(made, "Sigmoid")
         place = recording.site(site)
         args = trace.at_site(recording, made)
         return Suspicion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 POSITIVE = 1e-3
@@ -64,6 +64,7 @@ class NllWithoutLog(Check):
         how = "log" if operand.row_sums_to_one else "log_softmax"
         what = "probabilities" if how == "log" else "raw outputs"
         args = trace.at_site(recording, loss) | {"operand": 0, "how": how}
+        made = trace.maker(recording, operand) if how == "log" else loss
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -93,6 +94,16 @@ class NllWithoutLog(Check):
             advice="replace the softmax by log_softmax(dim=1)"
             if how == "log"
             else "use CrossEntropyLoss, or log_softmax(dim=1) before NLLLoss",
+            edits=_swapped(recording, made),
             metric="task_loss",
             needs_harm=True,
         )
+
+
+def _swapped(recording: Recording, made: Operation | None) -> tuple[Edit, ...]:
+    """Cross-entropy for raw outputs, log_softmax for a softmax."""
+    other = {"nll_loss": "cross_entropy", "softmax": "log_softmax"}.get(made.name if made is not None else "")
+    place = recording.site(made.site) if made is not None else None
+    if made is None or other is None or place is None:
+        return ()
+    return (Edit("swap-function", {"line": place.line, "function": made.name, "to": other}),)

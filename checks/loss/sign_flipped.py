@@ -66,18 +66,21 @@ class SignFlipped(Check):
         name = "minimise" if maximised else "negate-gradients"
         site = facts.optimizers[0].site if maximised or sign is None else sign.site
         what = "maximize=True" if maximised else "the minus sign"
+        if loss.name not in trace.LOSSES and not maximised:
+            what = "no minus sign before the log-likelihood"
         change = Intervention(name, "the loss minimised", {})
         return self._suspicion(recording, loss, change, recording.location(site), what)
 
     def _suspicion(
         self, recording: Recording, loss: Operation, change: Intervention, location: Location | None, what: str
     ) -> Suspicion:
-        error = recording.column("task_loss")
-        first, last = stats.finite_mean(error[:3]), stats.finite_mean(stats.tail(error))
+        first, last = ends(recording)
+        likelihood = loss.name not in trace.LOSSES
+        name = "the cross-entropy" if likelihood else loss.name
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"{loss.name} is maximised ({what}): the error of the predictions grows",
+            title=f"{name} is maximised ({what}): the error of the predictions grows",
             rule=Rule.FACT,
             location=location,
             evidence=(
@@ -99,7 +102,9 @@ class SignFlipped(Check):
                 "output-collapse",
                 "dead-relu",
             ),
-            advice=f"remove {what}: {loss.name} has to be minimised",
+            advice="put a minus sign before the mean log-likelihood: it has to be maximised"
+            if likelihood
+            else f"remove {what}: {loss.name} has to be minimised",
             metric="task_loss",
         )
 
@@ -113,6 +118,9 @@ def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | N
             return None, None
         if op.name in trace.LOSSES:
             return op, sign
+        if is_likelihood(recording, op):
+            # The mean log-probability has to be maximised: one sign is right, none is one too few.
+            return (op, None) if sign is not None else (op, op)
         number = op.scalar is not None and len(op.inputs) == 1
         turned = op.name in NEGATIONS or (op.name in FROM_NUMBER and number)
         turned = turned or (op.name in trace.SCALING and number and (op.scalar or 0.0) < 0)
@@ -124,10 +132,22 @@ def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | N
     return None, None
 
 
+def is_likelihood(recording: Recording, op: Operation) -> bool:
+    """Whether ``op`` picks the log-probability of each label."""
+    made = trace.maker(recording, op.inputs[0])
+    return op.name in ("gather", "__getitem__") and made is not None and made.name == "log_softmax"
+
+
+def ends(recording: Recording) -> tuple[float, float]:
+    """The error of the predictions over the first and over the last steps at which it was measured."""
+    error = recording.column("task_loss")
+    known = error[np.isfinite(error)]
+    return stats.finite_mean(known[:3]), stats.finite_mean(known[-2:])
+
+
 def grows(recording: Recording) -> bool:
     """Whether the error of the predictions ends higher than it began, or is no number."""
-    error = recording.column("task_loss")
-    if not np.isfinite(error).any():
+    first, last = ends(recording)
+    if not np.isfinite(first):
         return False
-    loss = recording.column("loss")
-    return not np.isfinite(loss).all() or stats.finite_mean(stats.tail(error)) > stats.finite_mean(error[:3])
+    return not np.isfinite(recording.column("loss")).all() or last > first

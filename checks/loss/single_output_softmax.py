@@ -58,7 +58,7 @@ class SingleOutputSoftmax(Check):
         return None
 
     def _suspicion(self, recording: Recording, made: Operation) -> Suspicion:
-        site = trace.site_of(recording, made, "Softmax", "Softmax2d")
+        site = trace.site_of(made, "Softmax", "Softmax2d")
         args = trace.at_site(recording, made) | {"by": "sigmoid"}
         return Suspicion(
             check=self.name,

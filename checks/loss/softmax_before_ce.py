@@ -4,32 +4,10 @@ from __future__ import annotations
 
 import math
 
+from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
-
-PASSING = {
-    "view",
-    "reshape",
-    "squeeze",
-    "unsqueeze",
-    "flatten",
-    "float",
-    "to",
-    "contiguous",
-    "transpose",
-    "permute",
-    "__getitem__",
-    "double",
-    "clone",
-    "type",
-    "swapaxes",
-    "movedim",
-    "half",
-    "bfloat16",
-}
-"""Functions that hand the same probabilities on."""
-MAX_HOPS = 8
 
 
 class SoftmaxBeforeCe(Check):
@@ -84,13 +62,8 @@ class SoftmaxBeforeCe(Check):
     def _suspicion(self, recording: Recording, loss: Operation, maker: Operation) -> Suspicion:
         classes = loss.inputs[0].shape[1] if len(loss.inputs[0].shape) > 1 else loss.inputs[0].shape[0]
         floor = math.log(1 + (classes - 1) / math.e)
-        call = recording.site(maker.site)
-        built = recording.facts.module_sites.get(maker.module or "", -1)
-        is_module = recording.facts.module_kinds.get(maker.module or "") in ("Softmax", "Softmax2d")
-        site = built if is_module and built >= 0 else maker.site
-        args = {"function": maker.name, "path": call.path if call else "", "line": call.line if call else 0}
-        if maker.module is not None:
-            args["module"] = maker.module
+        site = trace.site_of(maker, "Softmax", "Softmax2d")
+        args = trace.at_site(recording, maker)
         place = recording.site(site)
         return Suspicion(
             check=self.name,
@@ -118,14 +91,5 @@ class SoftmaxBeforeCe(Check):
 
 def made_by_softmax(recording: Recording, loss: Operation) -> Operation | None:
     """The softmax whose result reaches ``loss``, through functions that only pass it on."""
-    operand = loss.inputs[0]
-    for _ in range(MAX_HOPS):
-        if not 0 <= operand.origin < len(recording.facts.trace):
-            return None
-        maker = recording.facts.trace[operand.origin]
-        if maker.name == "softmax":
-            return maker if loss.inputs[0].row_sums_to_one else None
-        if maker.name not in PASSING or not maker.inputs:
-            return None
-        operand = maker.inputs[0]
-    return None
+    made = trace.maker(recording, loss.inputs[0])
+    return made if made is not None and made.name == "softmax" and loss.inputs[0].row_sums_to_one else None

@@ -71,11 +71,10 @@ class SoftmaxWrongDim(Check):
     def _suspicion(self, recording: Recording, made: Operation, operand: Operand) -> Suspicion:
         dim = trace.normal_dim(made)
         wanted = 1 if made.inputs[0].shape == operand.shape else -1
-        site = trace.site_of(recording, made, *MODULES)
+        site = trace.site_of(made, *MODULES)
         place = recording.site(site)
         args = trace.at_site(recording, made) | {"arg": "dim", "position": 1, "value": wanted}
-        kind = recording.facts.module_kinds.get(made.module or "")
-        function = kind if kind in MODULES and site != made.site else made.name
+        function = made.layer if site != made.site else made.name
         edit = {"arg": "dim", "value": wanted, "function": function, "line": place.line if place else 0}
         what = "the samples of the batch" if dim == 0 else f"dimension {dim}"
         return Suspicion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Operation, Recording
 
 SEVERAL = 1.5
@@ -72,11 +72,14 @@ class WrongLossForTask(Check):
                     loss,
                     f"gets targets with up to {target.row_sums[1]:.0f} labels for one sample",
                     "use BCEWithLogitsLoss, which treats every label on its own",
+                    to="binary_cross_entropy_with_logits",
                 )
         return None
 
-    def _suspicion(self, recording: Recording, loss: Operation, what: str, advice: str) -> Suspicion:
+    def _suspicion(self, recording: Recording, loss: Operation, what: str, advice: str, to: str = "") -> Suspicion:
         sums = loss.inputs[1].row_sums
+        place = recording.site(loss.site)
+        swapped = {"line": place.line if place is not None else 0, "function": loss.name, "to": to}
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -93,4 +96,5 @@ class WrongLossForTask(Check):
             ),
             explains=("plateau", "slow-learning", "no-learning", "lr-too-low", "undertrained", "output-collapse"),
             advice=advice,
+            edits=(Edit("swap-function", swapped),) if to and place is not None else (),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 LEAST = 4
@@ -22,7 +22,8 @@ class BnSmallBatch(Check):
     used for evaluation differ from what training sees: with two values, by a factor of √2 even at convergence.
 
     ## How it is proven
-    From the shapes that reach the layer. Harm is not measured, so this is advice.
+    From the shapes that reach the layer. The same loop is rerun with a normalisation that does not depend on the
+    batch (GroupNorm with one group); where that is no better, this is advice.
 
     ## How to fix it
     Use a larger batch, or GroupNorm or LayerNorm, which do not depend on the batch. When fine-tuning, keep
@@ -63,9 +64,9 @@ class BnSmallBatch(Check):
         built = recording.facts.module_sites.get(worst.name, -1)
         return Suspicion(
             check=self.name,
-            severity=Severity.ADVICE,
+            severity=Severity.WARNING,
             title=f"{worst.kind} normalises over {worst.values} values by channel",
-            rule=Rule.NOTE,
+            rule=Rule.SMELL,
             location=recording.location(built),
             evidence=(
                 Evidence(
@@ -75,6 +76,9 @@ class BnSmallBatch(Check):
                     f"{len(small)} of {len(layers)} BatchNorm layers see {LEAST} values or fewer",
                 ),
             ),
-            explains=("bn-eval-gap", "oscillation", "slow-learning"),
+            treatments=(Treatment((Intervention("per-sample-norm", "each sample normalised on its own", {}),)),),
+            explains=("bn-eval-gap", "oscillation", "slow-learning", "overfitting", "batch-too-small"),
             advice="use a larger batch, or GroupNorm / LayerNorm instead of BatchNorm",
+            needs_harm=True,
+            long=True,
         )

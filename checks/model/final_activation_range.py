@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording, TaskFacts
@@ -125,13 +126,8 @@ class FinalActivationRange(Check):
 
     def _suspicion(self, recording: Recording, maker: Operation, title: str, seen: Evidence, rule: Rule) -> Suspicion:
         name = maker.name.rstrip("_")
-        call = recording.site(maker.site)
-        built = recording.facts.module_sites.get(maker.module or "", -1)
-        is_module = recording.facts.module_kinds.get(maker.module or "") == MODULES.get(name)
-        site = built if is_module and built >= 0 else maker.site
-        args = {"function": maker.name, "path": call.path if call else "", "line": call.line if call else 0}
-        if maker.module is not None:
-            args["module"] = maker.module
+        site = trace.site_of(maker, MODULES.get(name, ""))
+        args = trace.at_site(recording, maker)
         place = recording.site(site)
         return Suspicion(
             check=self.name,

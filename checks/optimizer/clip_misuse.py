@@ -11,6 +11,8 @@ from sgd_doctor.signals import Clipping
 
 TINY = 1e3
 """Norm over limit beyond which clipping leaves next to nothing at every step (meeting the limit each time is usual)."""
+NEEDED = 10.0
+"""Largest norm over limit beyond which clipping at the right place would have changed the run."""
 
 
 class ClipMisuse(Check):
@@ -25,7 +27,8 @@ class ClipMisuse(Check):
 
     ## How it is proven
     The norm before clipping was more than 1000 times the limit, step after step. The same loop is rerun without the
-    clipping, and has to reach most of what the best learning rate gains. A call between step and backward is advice.
+    clipping, and has to reach most of what the best learning rate gains. A call behind the step is treated alike,
+    with gradients clipped before it, where norms went far beyond the limit; otherwise it is advice.
 
     ## How to fix it
     `clip_grad_norm_(model.parameters(), 1.0)` between `loss.backward()` and `optimizer.step()`; with a `GradScaler`
@@ -90,11 +93,15 @@ class ClipMisuse(Check):
     def _late(self, recording: Recording, clipping: Clipping) -> Suspicion:
         steps = recording.event_sites("step")
         lines = [recording.site(s) for s in (clipping.site, steps[0] if steps else -1)]
+        norms = np.asarray(clipping.norms)
+        needed = clipping.limit > 0 and not (len(norms) and norms.max() <= NEEDED * clipping.limit)
+        args = {"limit": clipping.limit}
+        clipped = Intervention("clip-gradients", f"gradients clipped to {clipping.limit:g} before the step", args)
         return Suspicion(
             check=self.name,
-            severity=Severity.ADVICE,
+            severity=Severity.WARNING if needed else Severity.ADVICE,
             title="gradients are clipped after optimizer.step(), where nobody reads them any more",
-            rule=Rule.NOTE,
+            rule=Rule.SMELL if needed else Rule.NOTE,
             location=recording.location(clipping.site),
             evidence=(
                 Evidence(
@@ -104,6 +111,8 @@ class ClipMisuse(Check):
                     f"{clipping.after_step} of {clipping.calls} calls came after a step and before the next backward",
                 ),
             ),
+            treatments=(Treatment((clipped,)),) if needed else (),
+            explains=("exploding-gradient", "divergence", "lr-too-high", "oscillation", "no-learning"),
             advice=f"move {clipping.function} between loss.backward() and optimizer.step()",
             edits=(Edit("move-clip-before-step", {"clip_line": lines[0].line, "step_line": lines[1].line}),)
             if lines[0] and lines[1] and lines[0].path == lines[1].path

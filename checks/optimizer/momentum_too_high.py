@@ -9,6 +9,8 @@ from sgd_doctor.recording import Recording
 
 SUSPICIOUS = 0.985
 """Up to .99 a smaller lr always cured the run in the momentum bench; blame starts near .995."""
+TO_BLAME = 0.995
+"""From here on the momentum is named where its change does as well as another lr."""
 USUAL = 0.9
 
 
@@ -25,7 +27,7 @@ class MomentumTooHigh(Check):
     ## How it is proven
     The same loop with momentum 0.9, at its own learning rate, has to beat the best run at the user's
     momentum and any other learning rate. Up to about 0.99 the learning rate alone cures the run, and
-    then the learning rate is named.
+    then the learning rate is named; from 0.995 on it is enough that momentum 0.9 does about as well.
 
     ## How to fix it
     Set `momentum=0.9` (for Adam: `betas=(0.9, 0.999)`), and adjust lr as the report says.
@@ -62,14 +64,14 @@ class MomentumTooHigh(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"momentum {stats.nice(momentum)} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
+            title=f"momentum {momentum:.6g} is too high: a gradient acts over {1 / (1 - momentum):.0f} steps"
             if momentum < 1
             else f"momentum {stats.nice(momentum)} never forgets",
-            rule=Rule.KNOB,
+            rule=Rule.SMELL if momentum >= TO_BLAME else Rule.KNOB,
             location=recording.location(optimizer.site),
             evidence=(Evidence("momentum", float(momentum), "about 0.9", f"momentum is {momentum:g}"),),
             treatments=(Treatment((Intervention("momentum", f"momentum {momentum:g} → {USUAL}", {"value": USUAL}),)),),
-            explains=("oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
+            explains=("dead-relu", "oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
             advice=f"set {'momentum=0.9' if arg == 'momentum' else 'betas=(0.9, 0.999)'}",
             edits=(Edit("set-optimizer-arg", {"arg": "momentum", "value": USUAL}),) if arg == "momentum" else (),
         )

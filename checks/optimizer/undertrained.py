@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from sgd_doctor.check import Check
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 
 FEW = 10
 """Optimizer steps below which no loop of more than a toy learns anything."""
+FALL, LEFT = 0.2, 0.5
+"""What as many steps again would gain at the pace of the last third, and loss in that third, in units of the trivial
+loss: a run that falls so steeply from so high has most of its learning before it."""
+SURE = 3.0
+"""Standard errors by which the fall has to exceed its noise."""
 
 
 class Undertrained(Check):
-    """The run makes too few optimizer steps.
+    """The run ends before the model has learned what it can.
 
     ## What it means
-    The script ended by itself after a handful of steps.
+    The script ended by itself after a handful of steps, or while the loss was still falling steeply from a high value.
 
     ## Why it hurts
     Nothing is wrong with the loop; it is only too short to show.
 
     ## How it is proven
-    By counting the steps of a script that came to its own end.
+    From the steps and losses of a script that came to its own end. It is named only where no other cause was found,
+    so that neither a fault of the loop nor another learning rate explains the slow start better.
 
     ## How to fix it
     Loop over the data for more epochs.
@@ -47,10 +57,40 @@ class Undertrained(Check):
     summary = "the script makes too few optimizer steps to learn anything"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
-        """A finished script with few steps."""
+        """A finished script with few steps, or with a loss that was still on its way down."""
         facts = recording.facts
-        if facts.ended != "finished" or not 0 < recording.steps < FEW:
+        if facts.ended != "finished" or not recording.steps:
             return None
+        return self._few(recording) if recording.steps < FEW else self._falling(recording)
+
+    def _falling(self, recording: Recording) -> Suspicion | None:
+        task, loss = recording.facts.task, recording.column("loss")
+        measured = recording.column("task_loss")
+        both = np.isfinite(loss) & np.isfinite(measured) & (measured > 0)
+        if task is None or not task.trivial_loss or not both.any() or not np.isfinite(loss).all():
+            return None
+        unit = task.trivial_loss * float(np.median(loss[both] / measured[both]))
+        third = max(1, len(loss) // 3)
+        before, last = loss[-2 * third : -third], loss[-third:]
+        noise = math.sqrt((before.var() + last.var()) / third)
+        fall, level = 3 * float(before.mean() - last.mean()), float(last.mean())
+        if not unit > 0 or not fall > max(FALL * unit, 3 * SURE * noise) or not level > LEFT * unit:
+            return None
+        steps = recording.event_sites("step")
+        return Suspicion(
+            check=self.name,
+            severity=Severity.WARNING,
+            title=f"the script ends after {recording.steps} steps while the loss still falls "
+            f"({before.mean():.3g} to {level:.3g} over the last third; a constant answer has {unit:.3g})",
+            rule=Rule.SYMPTOM,
+            location=recording.location(steps[0] if steps else -1),
+            evidence=(
+                Evidence("gain_of_as_many_steps", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"),
+            ),
+            advice="train for more epochs, until the held-out loss stops falling",
+        )
+
+    def _few(self, recording: Recording) -> Suspicion:
         steps = recording.event_sites("step")
         return Suspicion(
             check=self.name,

@@ -56,6 +56,13 @@ KNOWN = (
         "reduce the loss first: loss.mean().backward()",
     ),
     Known(
+        r"modified by an inplace operation: \[[^\[]*\[([^\]]*)\]\]"
+        r"(?: is at|, which is output \d+ of (?:AsStrided|T|Transpose)(?:Backward0)?,)",
+        "weights were changed by a step between the forward pass and this backward() (shape [{0}] as used there)",
+        "detach what is kept over steps (h = h.detach()) and drop retain_graph=True; with two optimizers compute the "
+        "second loss anew after the first step",
+    ),
+    Known(
         r"modified by an inplace operation",
         "a tensor that backward needs was changed in place",
         "replace x += y by x = x + y, and inplace=True by False",
@@ -115,6 +122,176 @@ KNOWN = (
         r"all elements of (?:input|target) should be between 0 and 1",
         "BCELoss needs probabilities and targets between 0 and 1",
         "use BCEWithLogitsLoss on raw outputs, and targets of 0 and 1",
+    ),
+    Known(
+        r"^index out of range in self",
+        "an embedding was asked for a row that it does not have",
+        "make num_embeddings larger than the largest index (padding and unknown words need a row as well)",
+    ),
+    Known(
+        r"index (-?\d+) is out of bounds for (?:dimension|axis) (\d+) with size (\d+)",
+        "index {0} is used where there are only {2} entries (counted from 0)",
+        "check where the index comes from: a label, a vocabulary or a loop that runs one too far",
+    ),
+    Known(
+        r"stack expects each tensor to be equal size, but got \[([^\]]*)\][^\[]*\[([^\]]*)\]",
+        "samples of sizes [{0}] and [{1}] cannot be stacked into one batch",
+        "pad or crop them to one size in a collate_fn of your own (torch.nn.utils.rnn.pad_sequence), or resize images",
+    ),
+    Known(
+        r"batch must contain tensors, numpy arrays.*found <class '([^']*)'>",
+        "the dataset returns a {0}, which cannot be put into a batch",
+        "return tensors, arrays or numbers from __getitem__ (None: a file that was not read?), or use a collate_fn",
+    ),
+    Known(
+        r"leaf Variable that requires grad is being used in an in-place operation",
+        "a parameter is changed in place while gradients are recorded",
+        "put the update under with torch.no_grad(), or use the optimizer",
+    ),
+    Known(
+        r"can't optimize a non-leaf Tensor",
+        "the optimizer was given the result of a computation instead of a parameter",
+        "give it leaf tensors: nn.Parameter, or x.detach().clone().requires_grad_() (to() and * make new tensors)",
+    ),
+    Known(
+        r"'method' object is not iterable",
+        "a method was passed where its result is meant",
+        "call it: model.parameters() with parentheses",
+    ),
+    Known(
+        r"'(\w+)' object is not iterable",
+        "a {0} was passed where a list or an iterator is meant",
+        "for an optimizer: model.parameters(); for a loop: a loader or a list",
+    ),
+    Known(
+        r"[Ee]xpected (\d)D (?:\(\w+\) or (\d)D \(\w+\) )?input.*got (?:input of size: (\[[^\]]*\])|(\d)D input)",
+        "a layer got input with the wrong number of dimensions ({2}{3})",
+        "images are (batch, channels, height, width): add the missing dimension with unsqueeze, or use the 1d layer",
+    ),
+    Known(
+        r"Expected input batch_size \((\d+)\) to match target batch_size \((\d+)\)",
+        "{0} outputs meet {1} targets",
+        "keep the batch dimension when reshaping: x.flatten(1) or x.view(x.size(0), -1)",
+    ),
+    Known(
+        r"expected target dtype to be Long",
+        "class labels have the wrong dtype",
+        "convert the labels with .long(); a loss for real numbers is MSELoss",
+    ),
+    Known(
+        r"[Tt]arget size \((?:torch\.Size\()?([^)]*)\)*.*input size \((?:torch\.Size\()?([^)]*)\)",
+        "target of shape ({0}) against input of shape ({1})",
+        "give both the same shape, for example target.unsqueeze(1)",
+    ),
+    Known(
+        r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)",
+        "two tensors of sizes {0} and {1} are combined element by element",
+        "print both shapes before this line; a transpose, unsqueeze or an equal crop is missing",
+    ),
+    Known(
+        r"Sizes of tensors must match except in dimension (\d+). Expected size (\d+) but got size (\d+)",
+        "tensors of sizes {1} and {2} are joined along dimension {0}",
+        "all other dimensions have to agree: crop or pad one of them, or join along another dimension",
+    ),
+    Known(
+        r"shape '\[([^\]]*)\]' is invalid for input of size (\d+)",
+        "{1} values cannot be viewed as [{0}]",
+        "let the batch dimension come from the data, and one dimension be worked out: x.view(x.size(0), -1)",
+    ),
+    Known(
+        r"view size is not compatible with input tensor's size and stride",
+        "view() was called on a tensor that is not contiguous (after transpose or permute)",
+        "use reshape(), or contiguous().view()",
+    ),
+    Known(
+        r"Can't call numpy\(\) on Tensor that requires grad",
+        "a tensor with a graph is converted to numpy",
+        "for metrics and plots: x.detach().numpy(); inside a loss stay in torch",
+    ),
+    Known(
+        r"can't convert (\S+) device type tensor to numpy",
+        "a tensor on {0} is converted to numpy",
+        "move it first: x.detach().cpu().numpy()",
+    ),
+    Known(
+        r"argument '(\w+)' \(position \d+\) must be Tensor, not (\S+)",
+        "a function of torch got a {1} instead of a tensor",
+        "a recurrent layer returns (output, state): take the first; convert arrays with torch.from_numpy(x).float()",
+    ),
+    Known(
+        r"Only Tensors of floating point",
+        "gradients are asked for a tensor of integers",
+        "make it float: torch.tensor(x, dtype=torch.float32, requires_grad=True)",
+    ),
+    Known(
+        r"could not infer output dtype",
+        "a mean of integers is asked for",
+        "convert first: x.float().mean()",
+    ),
+    Known(
+        r"Boolean value of Tensor with more than one value is ambiguous",
+        "a whole tensor is used as a condition, or a loss class was called like a function",
+        "use .any() or .all(); loss classes are built first: criterion = nn.CrossEntropyLoss(); criterion(out, y)",
+    ),
+    Known(
+        r"a Tensor with (\d+) elements cannot be converted to Scalar|only one element tensors can be converted",
+        "item() or float() was called on a tensor with more than one element",
+        "reduce it first: x.mean().item()",
+    ),
+    Known(
+        r"Error\(s\) in loading state_dict for (\w+)",
+        "the checkpoint does not fit {0}: other names or shapes",
+        "build the model with the settings that it was saved with; strip prefixes such as module. from the names",
+    ),
+    Known(
+        r"not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available",
+        "the script asks for a GPU that is not there",
+        'device = torch.device("cuda" if torch.cuda.is_available() else "cpu"), and .to(device) instead of .cuda()',
+    ),
+    Known(
+        r"input\.size\(-1\) must be equal to input_size\. Expected (\d+), got (\d+)",
+        "a recurrent layer for {0} features got {1}",
+        "set input_size to the size of the last dimension; with batch_first=True the input is (batch, time, features)",
+    ),
+    Known(
+        r"Expected hidden\[?\d?\]? size \(([^)]*)\), got [\[(]([^\])]*)",
+        "the state of a recurrent layer has shape ({1}) where ({0}) is needed",
+        "make the state for this batch's size (the last batch is smaller: drop_last=True), or pass none",
+    ),
+    Known(
+        r"cannot assign (?:module|parameters?) before Module\.__init__\(\) call",
+        "super().__init__() is missing at the beginning of __init__",
+        "call super().__init__() first",
+    ),
+    Known(
+        r'missing the required "forward" function',
+        "the module has no forward method (misspelt, or indented into __init__?)",
+        "define forward(self, x) in the class",
+    ),
+    Known(
+        r"missing 1 required positional argument: 'metrics'",
+        "ReduceLROnPlateau has to be told the quantity that it watches",
+        "scheduler.step(validation_loss)",
+    ),
+    Known(
+        r"Kernel size can't be greater than actual input size",
+        "the image has become smaller than the kernel",
+        "use fewer strides or poolings, padding, or larger images",
+    ),
+    Known(
+        r"Class values must be smaller than num_classes|Class values must be non-negative",
+        "a label lies outside of the number of classes",
+        "count labels from 0, and set num_classes to their number",
+    ),
+    Known(
+        r"attempt has been made to start a new process before",
+        "loader workers start the script anew: the training is not guarded",
+        'put it under if __name__ == "__main__":',
+    ),
+    Known(
+        r"DataLoader worker .*(?:exited unexpectedly|is killed)",
+        "a loader worker died (often the memory, or an exception in the dataset)",
+        "run with num_workers=0 to see the reason",
     ),
     Known(
         r"No such file or directory: (.*)",

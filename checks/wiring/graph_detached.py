@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
-from sgd_doctor.recording import Operation, Recording
+from sgd_doctor.recording import EVENTS, Operation, Recording
 from sgd_doctor.structure import ParameterState, Structure
 
 LEAST = 2
@@ -71,7 +73,7 @@ class GraphDetached(Check):
             return None  # nondifferentiable-op says more
         if len(dead) == len(held):
             return self._whole(recording, structure, dead, found)
-        return self._part(recording, dead, held, found)
+        return self._part(recording, dead, held, found) or self._one_optimizer(recording, structure, dead)
 
     def _whole(
         self, recording: Recording, structure: Structure, dead: list[ParameterState], found: list[Operation]
@@ -79,6 +81,8 @@ class GraphDetached(Check):
         if structure.leaf_parameters or any(p.gradient for p in structure.parameters) or structure.strays:
             return None  # other tensors learn: stale-optimizer, unregistered-params
         cut = next((op for op in reversed(found) if op.name in CUTS), None) or self._exit(recording)
+        if cut is None and trace.misused(recording) is not None:
+            return None  # wrong-variable-in-loss says more
         site, how = place_of(recording, cut)
         return self._suspicion(recording, cut, site, how, dead, whole=True)
 
@@ -95,10 +99,37 @@ class GraphDetached(Check):
             return None
         return self._suspicion(recording, cut, cut.site, CUTS[cut.name], dead, whole=False)
 
+    def _one_optimizer(
+        self, recording: Recording, structure: Structure, dead: list[ParameterState]
+    ) -> Suspicion | None:
+        """One of several optimizers steps again and again, and nothing that it holds ever has a gradient."""
+        if any(p.in_model and p.gradient and p.trainable and not p.in_optimizer for p in structure.parameters):
+            return None  # other tensors learn: stale-optimizer
+        facts = recording.facts
+        for number, optimizer in enumerate(facts.optimizers):
+            own = [p for p in dead if p.name and p.name in optimizer.names]
+            at = np.flatnonzero(recording.column("optimizer") == number)
+            idle = bool((recording.column("empty_grads")[at] == 1).all())
+            if len(at) < LEAST or not own or len(own) != len(optimizer.names) or not idle:
+                continue
+            events = recording.events
+            calls = events[
+                (events[:, 1] == EVENTS.index("backward")) & np.isin(events[:, 0], at) & (events[:, 2] >= 0), 2
+            ]
+            site = (
+                facts.detached_at if facts.detached_at >= 0 else int(np.bincount(calls).argmax()) if len(calls) else -1
+            )
+            how = ".detach()" if facts.detached_at >= 0 else ".detach(), .data or no_grad() before this backward()"
+            return self._suspicion(
+                recording, None, site, how, own, whole=True, which=f"what {optimizer.kind} holds never"
+            )
+        return None
+
     @staticmethod
     def _exit(recording: Recording) -> Operation | None:
-        """The last way out of torch of something that depends on the model."""
-        exits = [op for op in recording.facts.trace if op.name in ("numpy", "__array__", "tolist", "item")]
+        """The last way out of torch of something that this step computed (and not of the loss of the step before)."""
+        names = ("numpy", "__array__", "tolist", "item")
+        exits = [op for op in recording.facts.trace if op.name in names and op.inputs and op.inputs[0].origin >= 0]
         return exits[-1] if exits else None
 
     def _suspicion(
@@ -110,13 +141,17 @@ class GraphDetached(Check):
         dead: list[ParameterState],
         *,
         whole: bool,
+        which: str = "",
     ) -> Suspicion:
         count = sum(p.size for p in dead)
         treatments: tuple[Treatment, ...] = ()
         if cut is not None and cut.name in ("detach", "data"):
             args = trace.at_site(recording, cut)
             treatments = (Treatment((Intervention("keep-graph", f"without {CUTS[cut.name]}", args),)),)
-        which = "no parameter receives" if whole else f"{len(dead)} parameters ({count:,} numbers) never receive"
+        if which:
+            which = f"{which} receives"
+        else:
+            which = "no parameter receives" if whole else f"{len(dead)} parameters ({count:,} numbers) never receive"
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -142,6 +177,7 @@ class GraphDetached(Check):
                 "vanishing-gradient",
                 "output-collapse",
                 "zero-grad-misplaced",
+                "divergence",
             ),
             advice=f"compute the loss from the model's output itself: take {how} out of the way between them",
             needs_harm=not whole,

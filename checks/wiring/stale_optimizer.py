@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
@@ -64,12 +66,41 @@ class StaleOptimizer(Check):
         held = [p for p in usable if p.in_optimizer]
         dead = [p for p in held if not p.gradient and not p.changed]
         live = [p for p in usable if p.in_model and p.gradient and not p.in_optimizer]
+        if not dead and live:
+            return self._twice(recording, live)
         if not dead or not live:
             return None
         whole = len(dead) == len(held)
         if not whole and (any(p.in_model for p in dead) or ranks(dead) != ranks(live)):
             return None
         return self._suspicion(recording, dead, live, whole)
+
+    def _twice(self, recording: Recording, live: list[ParameterState]) -> Suspicion | None:
+        """Two optimizers hold the same parameters, and a model that receives gradients is in none."""
+        facts = recording.facts
+        used = [o for o in facts.optimizers if o.steps and any(o.names)]
+        pairs = [(a, b) for a, b in itertools.combinations(used, 2) if a.names == b.names and a.site != b.site]
+        if not pairs:
+            return None
+        first, second = pairs[0]
+        names = ", ".join(p.name for p in live[:3] if p.name)
+        sites = [recording.location(o.site) for o in (first, second)]
+        other = f", as in line {sites[1].line}" if sites[1] is not None else ""
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"two optimizers hold the same parameters{other}; {len(live)} others that receive gradients "
+            f"({names}) are in none",
+            rule=Rule.FACT,
+            location=sites[0],
+            evidence=(
+                Evidence(
+                    "live_outside", len(live), "0", f"{len(live)} parameters with gradients never change: {names}"
+                ),
+            ),
+            explains=("no-learning", "plateau", "slow-learning", "undertrained", "exploding-gradient", "divergence"),
+            advice="give each optimizer the parameters of its own model",
+        )
 
     def _suspicion(
         self, recording: Recording, dead: list[ParameterState], live: list[ParameterState], whole: bool

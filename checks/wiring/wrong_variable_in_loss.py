@@ -5,7 +5,7 @@ from __future__ import annotations
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
-from sgd_doctor.recording import Operand, Operation, Recording
+from sgd_doctor.recording import Operation, Recording
 
 SHARE = 0.5
 """Share of the optimizer's parameters without a gradient from which nothing useful is left of the loss."""
@@ -37,7 +37,7 @@ class WrongVariableInLoss(Check):
         loss = F.mse_loss(model(x), target) + 0.1 * penalty(model(x))
 
     ## Known limits
-    An output of an earlier step, or the wrong one of two outputs, looks like a proper loss.
+    The wrong one of two outputs looks like a proper loss.
 
     ## References
     - <https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions>
@@ -51,18 +51,15 @@ class WrongVariableInLoss(Check):
         """A term of the loss whose operands are the same, or none of which the model computed."""
         if recording.facts.loss_operation < 0:
             raise NotChecked("no loss was traced")
-        for term in trace.terms(recording):
-            if term.name in trace.LOSSES and len(term.inputs) >= 2:
-                why = constant(term)
-                if why:
-                    return self._suspicion(recording, term, why)
-        return None
+        found = trace.misused(recording)
+        return self._suspicion(recording, *found) if found is not None else None
 
     def _suspicion(self, recording: Recording, term: Operation, why: str) -> Suspicion:
         structure = recording.facts.structure
         held = [p for p in structure.parameters if p.in_optimizer and p.trainable] if structure is not None else []
         idle = sum(not p.gradient and not p.changed for p in held)
-        alone = not any(t.name in trace.LOSSES and t is not term and not constant(t) for t in trace.terms(recording))
+        others = [t for t in trace.terms(recording) if t.name in trace.LOSSES and t is not term]
+        alone = all(trace.unrelated(t) for t in others)
         broken = alone or idle >= SHARE * max(1, len(held))
         return Suspicion(
             check=self.name,
@@ -88,17 +85,3 @@ class WrongVariableInLoss(Check):
             ),
             advice=f"give {term.name} the output of the model and the target that belongs to it",
         )
-
-
-def constant(term: Operation) -> str:
-    """Why the term does not depend on the model; empty where it does."""
-    first, second = term.inputs[0], term.inputs[1]
-    if term.identical:
-        return "compares a tensor with itself"
-    if not _from_model(first) and not _from_model(second):
-        return "compares two tensors that do not depend on the model"
-    return ""
-
-
-def _from_model(operand: Operand) -> bool:
-    return operand.derived or operand.lost >= 0 or operand.parameter

@@ -45,6 +45,7 @@ EDITS: dict[str, EditFunction] = {
     "drop-activation": _lazy("activation", "drop_activation"),
     "reshape-target": _lazy("target", "reshape_target"),
     "standardise-inputs": _lazy("inputs", "standardise_inputs"),
+    "swap-function": _lazy("swap", "swap_function"),
     "set-mode": _lazy("mode", "set_mode"),
     "move-scheduler": _lazy("scheduler", "move_scheduler"),
     "dedent-scheduler": _lazy("scheduler", "dedent_scheduler"),

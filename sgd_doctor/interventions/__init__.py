@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Intervention
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.curvature import MeasureCurvature
-from sgd_doctor.interventions.functions import DropFunction, ReshapeTarget, StandardiseOperand
-from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetMomentum, SetWeightDecay
+from sgd_doctor.interventions.functions import DropFunction, MoveAxes, ReshapeTarget, StandardiseOperand
+from sgd_doctor.interventions.hyperparameters import HoldLr, ScaleLr, SetDampening, SetMomentum, SetWeightDecay
 from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches, StandardiseInputs
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
     NegateGradients,
+    ReorderRows,
     ReplaceFunction,
     ScaleGradients,
     SetFunctionArgument,
@@ -28,14 +29,17 @@ from sgd_doctor.interventions.model import (
     SwapActivation,
 )
 from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
+from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
 from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
-from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, Unfreeze
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
     "hold-lr": HoldLr,
     "momentum": SetMomentum,
+    "dampening": SetDampening,
     "weight-decay": SetWeightDecay,
     "zero-after-step": ZeroAfterStep,
     "skip-zero-grad": SkipZeroGrad,
@@ -46,13 +50,18 @@ APPLIERS: dict[str, type[Applier]] = {
     "match-evaluation": MatchEvaluation,
     "drop-function": DropFunction,
     "reshape-target": ReshapeTarget,
+    "move-axes": MoveAxes,
+    "reorder-rows": ReorderRows,
     "reseed": Reseed,
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,
     "keep-layer": KeepLayer,
+    "keep-model": KeepModel,
     "keep-graph": KeepGraph,
     "train-mode": TrainMode,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
+    "recompute-statistics": RecomputeStatistics,
+    "per-sample-norm": PerSampleNorm,
     "transform-operand": TransformOperand,
     "set-function-argument": SetFunctionArgument,
     "replace-function": ReplaceFunction,
@@ -74,6 +83,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
     "measure-curvature": MeasureCurvature,
+    "set-aside": SetAside,
 }
 
 

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.recording import HeldOut
 
 
 class Applier:
@@ -56,6 +57,13 @@ class Applier:
 
     def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Other arguments for a module's forward, or None."""
+        return None
+
+    def meets(self, root: torch.nn.Module, args: tuple[Any, ...], target: torch.Tensor, name: str) -> None:
+        """The outputs of ``root(*args)`` met their target in the loss function ``name``."""
+
+    def held_out(self) -> HeldOut | None:
+        """At the end of the run: what the model scores on data that this change kept out of the training."""
         return None
 
     def rewrite(

@@ -27,13 +27,17 @@ class _AtSite(Applier):
         return bool(path == self.args["path"] and line == self.args["line"])
 
 
+PROBABILITIES = {"sigmoid", "sigmoid_", "softmax", "log_softmax"}
+"""What evaluation code may rely on: its result stays one of probabilities there."""
+
+
 class DropFunction(_AtSite):
     """The function returns its first argument unchanged (a softmax before cross-entropy)."""
 
     def rewrite(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any] | None:
-        if not self.here(name):
+        if not self.here(name) or (name in PROBABILITIES and self.observer.evaluating):
             return None
         source = args[0] if args else kwargs.get("input")
         self.applied += 1
@@ -83,3 +87,28 @@ class StandardiseOperand(_AtSite):
             return None
         self.applied += 1
         return (func(*args[:index], changed, *args[index + 1 :], **kwargs),)
+
+
+class MoveAxes(_AtSite):
+    """A view that gives the sizes of two axes another order moves the data as well.
+
+    ``how``: the permutation, or ``channels-last`` for (N, C, H, W) to (N, H * W, C).
+    """
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        source = args[0] if args else None
+        if not self.here(name) or not isinstance(source, Tensor):
+            return None
+        result = func(*args, **kwargs)
+        how = str(self.args["how"])
+        if how == "channels-last":
+            moved = source.flatten(2).transpose(1, 2) if source.dim() == 4 else source
+        else:
+            order = [int(i) for i in how.split(",")]
+            moved = source.permute(order) if source.dim() == len(order) else source
+        if moved.shape != result.shape:
+            return None
+        self.applied += 1
+        return (moved.contiguous(),)

@@ -69,3 +69,10 @@ class SetWeightDecay(_GroupValue):
 
     def changed(self, optimizer: Optimizer, number: int, group: dict[str, Any]) -> dict[str, Any]:
         return {"weight_decay": self.args["value"]} if "weight_decay" in group else {}
+
+
+class SetDampening(_GroupValue):
+    """``dampening`` = ``value``."""
+
+    def changed(self, optimizer: Optimizer, number: int, group: dict[str, Any]) -> dict[str, Any]:
+        return {"dampening": self.args["value"]} if group.get("dampening") else {}

@@ -66,6 +66,21 @@ class TransformOperand(_LossAt):
         return self.call(name, func, args, kwargs | {_NAMES[index]: new})
 
 
+class ReorderRows(_LossAt):
+    """Flattened outputs of ``steps`` time steps go from the order (time, batch) to (batch, time)."""
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        old, steps = operand(0, args, kwargs), int(self.args["steps"])
+        if not self.here(name) or not isinstance(old, Tensor) or old.shape[0] % steps:
+            return None
+        new = old.reshape(steps, -1, *old.shape[1:]).transpose(0, 1).reshape(old.shape)
+        if args:
+            return self.call(name, func, (new, *args[1:]), kwargs)
+        return self.call(name, func, args, kwargs | {"input": new})
+
+
 class SetFunctionArgument(_LossAt):
     """The argument ``arg`` (or the one at ``position``) of the function has the value ``value``."""
 

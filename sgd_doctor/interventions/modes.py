@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from sgd_doctor.interventions.base import Applier
 
+DROPOUT_P = 4
+"""Place of ``dropout_p`` among the arguments of ``scaled_dot_product_attention``."""
+
 
 class TrainMode(Applier):
     """The model is in training mode where it is called for training."""
@@ -61,7 +64,14 @@ class EvalModeAtEvaluation(Applier):
     def rewrite(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any] | None:
-        if not self.observer.evaluating or "dropout" not in name:
+        if not self.observer.evaluating:
+            return None
+        if name == "scaled_dot_product_attention":
+            self.applied += 1
+            if len(args) > DROPOUT_P:
+                return (func(*args[:DROPOUT_P], 0.0, *args[DROPOUT_P + 1 :], **kwargs),)
+            return (func(*args, **kwargs | {"dropout_p": 0.0}),)
+        if "dropout" not in name:
             return None
         source = args[0] if args else kwargs.get("input")
         if not isinstance(source, Tensor):

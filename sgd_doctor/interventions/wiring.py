@@ -117,6 +117,37 @@ class KeepLayer(_Adopts):
         return None
 
 
+class KeepModel(Applier):
+    """A model that a line builds once more goes on with the weights of the one that it built before."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._last: nn.Module | None = None
+
+    def before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        o = self.observer
+        if module is self._last or len(o.stack) > 1 or o.in_backward or id(module) not in o.roots:
+            return None
+        place = o.sites._places[o.module_sites[id(module)]] if o.module_sites.get(id(module), -1) >= 0 else None
+        if place is None or place[:2] != (self.args["path"], self.args["line"]):
+            return None
+        if self._last is not None and _shapes(self._last) == _shapes(module):
+            with torch.no_grad():
+                for new, old in zip(_tensors(module), _tensors(self._last), strict=True):
+                    new.copy_(old)
+            self.applied += 1
+        self._last = module
+        return None
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def _shapes(module: nn.Module) -> list[tuple[int, ...]]:
+    return [tuple(t.shape) for t in _tensors(module)]
+
+
 class KeepGraph(Applier):
     """``detach()`` and ``.data`` of one line return their tensor with its graph."""
 

@@ -23,6 +23,7 @@ class BackwardWatch(Part):
     def begins(self, loss: Tensor) -> None:
         """Gradients of ``loss`` are about to be computed."""
         o = self.observer
+        o.tracer.stepping = False  # where a step ended by an exception
         o.anchor()
         site = o.event("backward")
         o.counts.backwards += 1
@@ -32,6 +33,7 @@ class BackwardWatch(Part):
         if o.evaluating:
             o.held_out.discard()
             o.evaluating = False
+            o.trained_in_eval.add(o.root_site)
             o.counts.eval_mode_steps += 1
         o.structure.before_backward(o.unit, o.held)
         o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step

@@ -47,6 +47,9 @@ class CallWatch(Part):
             o.signals.pair(output, target, pair)
             if o.measure_task and o.root is not None:
                 o.pool.add(o.root, o.root_args, target, name)
+            if o.root is not None:
+                for applier in o.appliers:
+                    applier.meets(o.root, o.root_args, target, name)
 
     @guarded
     def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -60,6 +63,12 @@ class CallWatch(Part):
             weight = kwargs.get(key, args[2] if key == "weight" and len(args) > 2 else None)
             if isinstance(weight, Tensor):
                 o.structure.meet_weights(weight, o.sites.here())
+
+    @guarded
+    def meet_comparison(self, name: str, inputs: list[Tensor], derived: list[bool], args: tuple[Any, ...]) -> None:
+        """Something that depends on the model is compared, or rounded."""
+        o = self.observer
+        o.signals.comparisons.meet(name, inputs, derived, args, o.sites.here(), o.task_loss)
 
     @guarded
     def meet_activation(self, name: str, output: Tensor, site: int) -> None:

@@ -52,6 +52,8 @@ class FeatureStatistics:
         self.function = ""
         self.from_data = True
         self.next_layer = ""
+        self.sample: Tensor | None = None
+        self.varies = False
 
     @torch.no_grad()
     def add(self, tensor: Tensor) -> None:
@@ -59,6 +61,7 @@ class FeatureStatistics:
         if not plain(tensor) or tensor.numel() == 0 or tensor.dim() == 0 or self.batches >= MAX_BATCHES:
             return
         self.from_data = self.from_data and not tensor.requires_grad
+        self._compare(tensor.detach())
         self.integer = not tensor.is_floating_point()
         if self.integer or tensor.is_complex():
             self.batches += 1
@@ -74,6 +77,14 @@ class FeatureStatistics:
         if self.distinct is None:
             self.distinct = min(DISTINCT, int(torch.unique(rows.reshape(-1)[:65536]).numel()))
         self._merge(rows.double())
+
+    def _compare(self, tensor: Tensor) -> None:
+        """Look for a sample that differs from the first one of all; done with the first such sample."""
+        if self.varies:
+            return
+        if self.sample is None:
+            self.sample = tensor[0].clone()
+        self.varies = tensor.shape[1:] != self.sample.shape or not bool((tensor == self.sample).all())
 
     def _merge(self, rows: Tensor) -> None:
         n, mean = rows.shape[0], rows.mean(0)
@@ -110,6 +121,7 @@ class FeatureStatistics:
             operand=self.operand,
             input_is_data=self.from_data,
             next_layer=self.next_layer,
+            varies=self.varies or self.batches == 0,
         )
 
 

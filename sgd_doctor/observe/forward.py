@@ -11,6 +11,7 @@ from torch import nn
 
 from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.layers import has_mode
 from sgd_doctor.observe.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -86,10 +87,12 @@ class ForwardWatch(Part):
         if grad:
             o.anchor()
         begun = time.perf_counter()
-        o.evaluating = not grad or (not module.training and o.counts.backwards > 0)
+        o.root_site = site = o.sites.here()
+        unclear = not module.training and o.counts.backwards > 0 and site not in o.trained_in_eval
+        o.evaluating = not grad or unclear
         if id(module) not in o.roots:
             self.adopt_root(module)
-        site = o.event("evaluate" if o.evaluating else "forward")
+        o.event("evaluate" if o.evaluating else "forward", site)
         o.root_training = module.training
         looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
         self.want_modes = grad and looked_at
@@ -125,7 +128,7 @@ class ForwardWatch(Part):
         for name, child in module.named_modules():
             o.module_names.setdefault(id(child), prefix + name if name else type(module).__name__)
             kind = type(child).__name__
-            if kind.startswith(("BatchNorm", "Dropout", "SyncBatchNorm", "AlphaDropout", "InstanceNorm")):
+            if has_mode(child) or kind.startswith("InstanceNorm"):
                 o.mode_layers[kind] = None
         for name, parameter in module.named_parameters():
             o.steps.names.setdefault(id(parameter), prefix + name)
@@ -167,7 +170,7 @@ class ForwardWatch(Part):
         o.last_output, o.tracer.in_forward = None, False
         if o.tracer.on:
             outputs = list(tensors_in(output))
-            o.tracer.model_returned(outputs)
+            o.tracer.model_returned(outputs, o.traced and not o.structure.learns(module))
             o.last_output = next((t for t in outputs if t.is_floating_point()), None)
         self.want_first = self.want_next = self.want_modes = self.quiet = False
         if o.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):

@@ -64,13 +64,14 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         leaves=o.leaves,
         features=_features(o),
         task=_task(o),
-        held_out=o.held_out.freeze(),
+        held_out=_held_out(o, ended),
         nonfinite=o.nonfinite,
         mode_layers=tuple(o.mode_layers),
         interventions=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers),
         not_applied=tuple(str(a.args.get("label", type(a).__name__)) for a in o.appliers if not a.applied),
         notes=tuple(o.notes),
         loss_operation=made,
+        detached_at=_detached(o),
         structure=structure,
         signals=_signals(o),
     )
@@ -112,6 +113,18 @@ def _columns(o: Observer) -> dict[str, Array]:
     return {name: rows[:, i].copy() for i, name in enumerate(COLUMNS)}
 
 
+def _held_out(o: Observer, ended: str) -> tuple[HeldOut, ...]:
+    """The evaluation passes of the script, or else what a change set aside for one."""
+    found = o.held_out.freeze()
+    if found or ended not in ("finished", "step-limit", "time-limit"):
+        return found
+    try:
+        return tuple(h for h in (applier.held_out() for applier in o.appliers) if h is not None)
+    except Exception as error:  # the user's data set may not like to be asked once more
+        o.fail(f"samples set aside could not be evaluated: {type(error).__name__}: {error}")
+        return ()
+
+
 def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
     """At every step the last loss on held-out data, of the evaluation pass that ends highest."""
     known = [g for g in groups if g.steps and g.loss[-1] is not None]
@@ -143,6 +156,16 @@ def _trace(o: Observer) -> tuple[tuple[Operation, ...], int, bool, int]:
             cut = max(0, len(operations) - MAX_STORED_OPERATIONS)
             return _shortened(operations), step, complete, max(-1, made - cut)
     return _shortened(tuple(o.tracer.operations)), o.steps.count, False, -1
+
+
+def _detached(o: Observer) -> int:
+    for _, operations, _, _ in o.traces:
+        for op in operations:
+            first = op.inputs[0] if op.inputs else None
+            cuts = op.name in ("detach", "detach_", "data") and op.recorded
+            if cuts and first is not None and first.derived and not first.parameter and first.shape:
+                return op.site
+    return -1
 
 
 def _features(o: Observer) -> Features | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sgd_doctor.observe.layers import has_mode
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, Pair, TargetStatistics, measure
 from sgd_doctor.recording import HeldOut
 
@@ -54,7 +55,7 @@ class HeldOutRecorder:
         self.commit()
         self._key, self._step = stack, step
         if stack not in self.groups and len(self.groups) < MAX_GROUPS:
-            matters = any(_has_mode(child) for child in module.modules())
+            matters = any(has_mode(child) for child in module.modules())
             self.groups[stack] = _Group(site, module.training, matters)
 
     def meet(
@@ -108,7 +109,3 @@ class HeldOutRecorder:
 def _ratio(joint: float, count: int) -> float | None:
     value = joint / count if count else math.nan
     return value if math.isfinite(value) else None
-
-
-def _has_mode(module: nn.Module) -> bool:
-    return type(module).__name__.startswith(("BatchNorm", "Dropout", "AlphaDropout", "SyncBatchNorm"))

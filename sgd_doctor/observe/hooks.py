@@ -103,8 +103,17 @@ def _modules(o: Observer, patches: Patches) -> None:
 
 
 def _optimizers(o: Observer, patches: Patches) -> None:
-    patches.hook(optimizers.register_optimizer_step_pre_hook(lambda opt, *_: o.stepping.begins(opt)))
-    patches.hook(optimizers.register_optimizer_step_post_hook(lambda opt, *_: o.stepping.ends(opt)))
+    def before(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        o.stepping.begins(optimizer)
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
+        o.tracer.stepping = closure is None  # a closure runs the model
+
+    def after(optimizer: Optimizer, *_: Any) -> None:
+        o.tracer.stepping = False
+        o.stepping.ends(optimizer)
+
+    patches.hook(optimizers.register_optimizer_step_pre_hook(before))
+    patches.hook(optimizers.register_optimizer_step_post_hook(after))
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from sgd_doctor.observe.tensors import plain, thinned
-from sgd_doctor.signals import Layer
+from sgd_doctor.signals import Layer, SharedModule
 
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
 """Layers whose weights are rows of a table, or scales: equal ones are usual there."""
@@ -29,6 +30,26 @@ def layers_of(root: nn.Module, prefix: str, site_of: Callable[[nn.Module, Tensor
         weight = max((p for _, p in weights), key=lambda p: p.numel())
         path = prefix + name if name else type(module).__name__
         yield _layer(path, module, weight, any(p.requires_grad for _, p in weights), site_of)
+
+
+def repeated(
+    root: nn.Module, name_of: Callable[[nn.Module], str], built_at: Callable[[nn.Module], int]
+) -> Iterator[SharedModule]:
+    """Layers with parameters that one container below ``root`` holds several times."""
+    for container in root.modules():
+        places = Counter(id(child) for child in container._modules.values() if child is not None)
+        for child in dict.fromkeys(c for c in container._modules.values() if c is not None):
+            if places[id(child)] > 1 and next(child.parameters(), None) is not None:
+                yield SharedModule(type(child).__name__, name_of(container), places[id(child)], built_at(child))
+
+
+def has_mode(module: nn.Module) -> bool:
+    """Whether the layer itself works differently in training and in evaluation."""
+    if isinstance(module, nn.RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, nn.MultiheadAttention):
+        return bool(module.dropout > 0)
+    return type(module).__name__.startswith(("BatchNorm", "Dropout", "AlphaDropout", "SyncBatchNorm"))
 
 
 def _usable(parameter: Tensor) -> bool:

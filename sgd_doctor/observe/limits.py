@@ -7,6 +7,9 @@ from dataclasses import dataclass
 PATIENCE = 8.0
 """A run is watched no longer than this multiple of the wanted time, however few steps it made."""
 
+MAX_STEPS = 100_000
+"""Steps that are recorded, whatever is asked for: 13 MB of rows, and far beyond what a diagnosis reads."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -17,6 +20,10 @@ class Limits:
     soft_seconds: float = 8.0
     """After ``min_steps`` no longer than this is watched."""
     overhead: float = 0.05
+
+    def reached(self, steps: int) -> bool:
+        """Whether that many steps are enough."""
+        return steps >= self.max_steps or steps >= MAX_STEPS
 
     def over(self, steps: int, seconds: float) -> bool:
         """Whether the time is up; where a step takes seconds, fewer steps have to do."""

@@ -46,6 +46,8 @@ CALLED = {
 }
 """Backward nodes that can make such a value, and the functions that leave them behind."""
 DANGEROUS_GRADIENT = ("Sqrt", "Rsqrt", "Pow", "Log", "Log2", "Log10", "Div", "Acos", "Asin", "Std")
+MASKABLE = ("Softmax", "LogSoftmax")
+"""Kinds whose result is NaN for rows of -inf, and just as well where what they read has overflowed before."""
 _READ = ("_saved_self", "_saved_input", "_saved_mat1", "_saved_target", "_saved_other", "_saved_mat2")
 
 
@@ -107,6 +109,14 @@ def _divisor(node: Any) -> str:
     return "its divisor contains 0" if isinstance(other, Tensor) and bool((other == 0).any()) else ""
 
 
+def _masked(node: Any) -> str:
+    """NaN where a mask can make it: a layer whose output goes straight into the softmax was not masked."""
+    made = [kind(child) for child, _ in node.next_functions if child is not None]
+    if any(name in UNMASKED for name in made):
+        return ""
+    return _result_is(node, torch.isnan, "a whole row of its input is -inf (everything is masked)")
+
+
 def _ignored(node: Any) -> str:
     weight = saved(node, "_saved_total_weight")
     return "every target of the batch is ignored" if isinstance(weight, Tensor) and bool((weight == 0).all()) else ""
@@ -127,8 +137,8 @@ RULES: dict[str, Callable[[Any], str]] = {
     "Acos": lambda n: _input(n, lambda x: x.abs() > 1, "its input lies outside [-1, 1]"),
     "Asin": lambda n: _input(n, lambda x: x.abs() > 1, "its input lies outside [-1, 1]"),
     "Atanh": lambda n: _input(n, lambda x: x.abs() >= 1, "its input lies outside (-1, 1)"),
-    "Softmax": lambda n: _result_is(n, torch.isnan, "a whole row of its input is -inf (everything is masked)"),
-    "LogSoftmax": lambda n: _result_is(n, torch.isnan, "a whole row of its input is -inf (everything is masked)"),
+    "Softmax": lambda n: _masked(n),
+    "LogSoftmax": lambda n: _masked(n),
     "NllLoss": _ignored,
     "Std": lambda n: _result_is(n, torch.isnan, "it has too few values"),
     "Mean": lambda n: "it has no values" if saved(n, "_saved_self_sym_numel") == 0 else "",
@@ -143,6 +153,10 @@ GRADIENT_REASONS = {
     "Asin": "its gradient at -1 and 1 is infinite",
     "Std": "its gradient for equal values is infinite",
 }
+
+
+UNMASKED = ("Addmm", "Mm", "Convolution", "Relu", "Tanh", "Sigmoid", "NativeLayerNorm", "NativeBatchNorm")
+"""Operations whose result no mask has touched."""
 
 
 class GradientWatch:
@@ -200,17 +214,26 @@ def locate(o: Observer, loss: Tensor, value: float, site: int) -> tuple[NonFinit
     target = _bad_target(o, ordered)
     if target is not None:
         return NonFinite(step, "target", "the target", site, False), None, _share(target)
+    overflowed = False
     for node in ordered:
         rule = RULES.get(kind(node))
         reason = rule(node) if rule is not None else ""
-        if reason:
+        if reason and not (overflowed and kind(node) in MASKABLE):
             found = name_culprit(o, kind(node), reason, [n for n in ordered if kind(n) == kind(node)].index(node))
             where = NonFinite(step, "operation", f"torch.{found.function}", found.site if found.site >= 0 else site)
             return where, found, 0.0
         data = _bad_data(node)
         if data is not None and not o.held:
             return NonFinite(step, "input", "the input", site, False), None, _share(data)
+        overflowed = overflowed or _overflows(node)
     return _module(o, step, value, site), None, 0.0
+
+
+def _overflows(node: Any) -> bool:
+    """Whether the operation read numbers so large that its result may be infinite: a run that diverges."""
+    values = (saved(node, name) for name in _READ)
+    large = [t for t in values if isinstance(t, Tensor) and t.is_floating_point() and t.numel()]
+    return any(not bool((t.detach().abs() <= HUGE).all()) for t in large)
 
 
 def _module(o: Observer, step: int, value: float, site: int) -> NonFinite:

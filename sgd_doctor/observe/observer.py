@@ -38,6 +38,8 @@ MAX_EVENTS = 20_000
 MAX_NOTES = 32
 TRACED_UNITS = 2
 """Backward-to-backward stretches whose operations are recorded."""
+STAGE_UNITS, MAX_STAGES = 16, 3
+"""A new optimizer that begins after so many stretches starts another stage of the script, traced as well."""
 PAIR_UNITS = 6
 """And in which outputs are paired with targets each time; later at powers of two."""
 _KIND = {name: number for number, name in enumerate(EVENTS)}
@@ -88,7 +90,9 @@ class Observer:
         self.held: list[tuple[nn.Module, Any]] = []
         self.root: nn.Module | None = None
         self.root_args: tuple[Any, ...] = ()
-        self.root_training = True
+        self.root_training, self.root_site = True, -1
+        self.trained_in_eval: set[int] = set()
+        """Lines that call a model in evaluation mode and whose outputs are differentiated nevertheless."""
         self.first_layer: nn.Module | None = None
         self.features: FeatureStatistics | None = None
         self.mode_layers: dict[str, None] = {}
@@ -117,12 +121,16 @@ class Observer:
         self.constructing_scheduler = self.scheduler_depth = 0
         self.forward, self.backward = ForwardWatch(self), BackwardWatch(self)
         self.stepping, self.calls = StepWatch(self), CallWatch(self)
+        self.trace_until, self.stages = TRACED_UNITS, 1
         self.tracer = Tracer(self.sites, self.module_path, self.fail)
+        self.tracer.layer = self.layer
         self.tracer.on_pair, self.tracer.on_call = self.calls.meet, self.calls.meet_call
+        self.tracer.on_compare = self.calls.meet_comparison
         self.tracer.on_activation = self.calls.meet_activation
         self.steps = StepRecorder(self.limits.overhead)
         self.manual, self.held_out, self.pool = ManualSteps(), HeldOutRecorder(), Pool()
         self.signals = SignalRecorder(self)
+        self.tracer.on_data_write = self.signals.data_written
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
 
@@ -132,6 +140,19 @@ class Observer:
         """Something of ours did not work: say so in the report."""
         if len(self.notes) < MAX_NOTES:
             self.notes[note] = None
+
+    def layer(self) -> tuple[str, int]:
+        """Class of the innermost module that is being called, and the site that built it."""
+        if not self.stack:
+            return "", -1
+        return type(self.stack[-1]).__name__, self.module_sites.get(id(self.stack[-1]), -1)
+
+    def stage_begins(self) -> None:
+        """A new optimizer takes its first step: where another one was at work for long, trace what follows."""
+        if self.unit >= self.trace_until + STAGE_UNITS and self.stages < MAX_STAGES:
+            self.stages += 1
+            self.trace_until = self.unit + TRACED_UNITS
+            self.tracer.begin()
 
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""
@@ -185,7 +206,9 @@ class Observer:
         if self.on_tick is not None:
             self.on_tick(self)
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
-        if done >= self.limits.max_steps:
+        if self.limits.reached(done):
+            if done < self.limits.max_steps:
+                self.fail(f"only the first {done:,} steps were watched: more are not kept")
             self.end("step-limit")
         elif self.limits.over(done, time.perf_counter() - self.started):
             self.end("time-limit")
@@ -215,7 +238,7 @@ class Observer:
             self.traces.append((self.steps.count, tuple(self.tracer.operations), self.unit > 0, self.loss_made))
             self.tracer.begin()
         self.unit += 1
-        self.traced = self.unit < TRACED_UNITS
+        self.traced = self.unit < self.trace_until
         self.signals.unit_ends()
         self.forward.unit_ends()
         self.pair, self.pair_is_loss = None, False

@@ -14,27 +14,29 @@ class Reuse:
     """Follows the gradients of one optimizer's parameters from one step to the next."""
 
     def __init__(self) -> None:
-        self._after: list[tuple[int, float]] | None = None
-        """Identity and norm of every gradient right after the last step."""
+        # Numbers and no pairs: thousands of small objects a step would keep the garbage collector busy.
+        self._ids: list[int] | None = None
+        """Identity of every gradient right after the last step."""
+        self._norms: list[float] = []
+        """Their norms."""
         self._stale: list[bool] | None = None
         """Which gradients held, when the first backward call after it began, what it had used; empty: none."""
 
     def before_backward(self, parameters: Sequence[Tensor]) -> None:
         """Note gradients that the last step already used and that new ones are about to be added to."""
-        if self._after is None:
+        if self._ids is None:
             return
         if self._stale is None:
-            self._stale = self._reused([p.grad for p in parameters], self._after)
+            self._stale = self._reused([p.grad for p in parameters], self._ids)
         elif any(self._stale):
             self._forget_cleared(parameters, self._stale)
 
-    @staticmethod
-    def _reused(grads: list[Tensor | None], after: list[tuple[int, float]]) -> list[bool]:
+    def _reused(self, grads: list[Tensor | None], ids: list[int]) -> list[bool]:
         if not any(g is not None for g in grads):
             return []
-        same = [g is not None and id(g) == old[0] for g, old in zip(grads, after, strict=True)]
+        same = [g is not None and id(g) == old for g, old in zip(grads, ids, strict=True)]
         norms = iter(foreach_norms([g for g, keep in zip(grads, same, strict=True) if keep and g is not None]))
-        return [keep and _equal(next(norms), old[1]) for keep, old in zip(same, after, strict=True)]
+        return [keep and _equal(next(norms), old) for keep, old in zip(same, self._norms, strict=True)]
 
     @staticmethod
     def _forget_cleared(parameters: Sequence[Tensor], stale: list[bool]) -> None:
@@ -57,17 +59,17 @@ class Reuse:
             return 0.0
         live = {id(p): norm for p, norm in zip(held, norms, strict=True)}
         hits = sum(
-            flag and live.get(id(p), 0.0) != 0.0 and p.grad is not None and id(p.grad) == old[0]
-            for p, flag, old in zip(parameters, self._stale, self._after or (), strict=True)
+            flag and live.get(id(p), 0.0) != 0.0 and p.grad is not None and id(p.grad) == old
+            for p, flag, old in zip(parameters, self._stale, self._ids or (), strict=True)
         )
         return hits / len(held)
 
-    def step_over(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: Sequence[float]) -> None:
+    def step_over(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: list[float]) -> None:
         """A step has used the gradients; arguments as of :meth:`share`."""
         if held is not parameters:
             live = dict(zip(map(id, held), norms, strict=True))
             norms = [live.get(id(p), 0.0) for p in parameters]
-        self._after = [(id(p.grad), norm) for p, norm in zip(parameters, norms, strict=True)]
+        self._ids, self._norms = [id(p.grad) for p in parameters], norms
         self._stale = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
 from collections.abc import Mapping
@@ -12,13 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded
-from sgd_doctor.observe.layers import layers_of
+from sgd_doctor.observe.identities import Identities
+from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import plain, shape_of, thinned
-from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS, Identities
+from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
 from sgd_doctor.signals import (
     Activation,
     Built,
@@ -29,6 +32,7 @@ from sgd_doctor.signals import (
     Layer,
     Loader,
     Recurrent,
+    SharedModule,
     Signals,
 )
 
@@ -42,6 +46,7 @@ MAX_BATCHES = 64
 MAX_NORMS = 64
 MAX_BUILT = 64
 EVAL_BATCHES = 8
+MAX_WRITES = 8
 MAX_EVAL_SITES = 8
 MAX_GRAPH = 20_000
 
@@ -80,6 +85,8 @@ class _Drawn:
     sampler: str
     batch_size: int
     batches: int = 0
+    passes: list[int] = field(default_factory=list)
+    iterator: weakref.ref[Any] | None = None
 
 
 class SignalRecorder(Part):
@@ -99,6 +106,7 @@ class SignalRecorder(Part):
         self.models: dict[tuple[str, int], _Built] = {}
         self.taken: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.shared: list[tuple[int, int, int]] = []
+        self.data_writes: dict[int, None] = {}
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[int, _Drawn] = {}
@@ -108,6 +116,8 @@ class SignalRecorder(Part):
         self.nonfinite_share = 0.0
         self.gradients = GradientWatch()
         self.graph_sizes: list[tuple[int, int]] = []
+        self.comparisons = ComparisonRecorder()
+        self.repeated: list[SharedModule] = []
         self.curvature: list[float] = []
 
     # -- modules
@@ -116,6 +126,9 @@ class SignalRecorder(Part):
         """A model is called for the first time."""
         o = self.observer
         self.layers.extend(layers_of(module, prefix, self.built_at, 512 - len(self.layers)))
+        names, sites = o.module_names, o.module_sites
+        found = repeated(module, lambda m: names.get(id(m), ""), lambda m: sites.get(id(m), -1))
+        self.repeated.extend(itertools.islice(found, max(0, MAX_BUILT - len(self.repeated))))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
         self._built(self.models.setdefault(key, _Built(key[0])))
 
@@ -150,6 +163,11 @@ class SignalRecorder(Part):
         values = thinned(tensor, 1 << 16).float()
         if len(self.drift) < MAX_BATCHES:
             self.drift.append((self.observer.steps.count, float(values.mean()), float(values.std())))
+
+    def data_written(self, site: int) -> None:
+        """A view of a tensor was written into, outside the model."""
+        if site >= 0 and not self.observer.stack and len(self.data_writes) < MAX_WRITES:
+            self.data_writes[site] = None
 
     def eval_layer_input(self, module: nn.Module, args: tuple[Any, ...], site: int) -> None:
         tensor = first_tensor(args)
@@ -250,6 +268,10 @@ class SignalRecorder(Part):
         sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None)
         entry = self.loaders.setdefault(id(batches), _Drawn(type(sampler).__name__, size or 0))
         entry.batches += torch.is_grad_enabled()
+        if entry.iterator is None or entry.iterator() is not iterator:
+            entry.iterator = weakref.ref(iterator)
+            if len(entry.passes) < MAX_BUILT:
+                entry.passes.append(self.observer.steps.count)
 
     # -- the end
 
@@ -274,7 +296,7 @@ class SignalRecorder(Part):
                 tuple(_known(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches)
+                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
                 for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
             ),
             eval_inputs=tuple(
@@ -286,6 +308,9 @@ class SignalRecorder(Part):
             graph_sizes=tuple(self.graph_sizes),
             curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
+            data_writes=tuple(self.data_writes),
+            comparisons=self.comparisons.freeze(),
+            shared_modules=tuple(self.repeated),
             leaking_feature=self.targets.leaking_feature(),
             nonfinite_share=self.nonfinite_share,
         )

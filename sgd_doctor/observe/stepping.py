@@ -34,6 +34,8 @@ class StepWatch(Part):
         o.anchor()
         state = o.steps.adopt(optimizer, -1)
         o.event("step")
+        if not state.steps:
+            o.stage_begins()
         if state.site < 0 and not state.steps:
             origin = construction(optimizer, o.sites.paths())
             state.site = o.sites.place(*origin, "") if origin is not None else -1

@@ -45,6 +45,7 @@ class _Mode:
     training: int = 0
     evaluating: int = 0
     values: list[int] = field(default_factory=list)
+    momentum: float | None = None
 
 
 @dataclass
@@ -132,7 +133,10 @@ class StructureRecorder:
         self.mode_calls[id(module)] = (module.training, values)
         if id(module) not in self.modes:
             name = self.module_names.get(id(module), "")
-            self.modes[id(module)] = _Mode(name, type(module).__name__)
+            momentum = None
+            if isinstance(module, _BatchNorm) and module.running_mean is not None:
+                momentum = module.momentum
+            self.modes[id(module)] = _Mode(name, type(module).__name__, momentum=momentum)
 
     def meet_dropout(self, name: str, site: int, module: str | None) -> None:
         """Values are dropped although the model is in evaluation mode."""
@@ -178,7 +182,7 @@ class StructureRecorder:
             root = owner.get(id(module))
             if root is not None and any(p.dim() >= 2 for p in own):
                 self.head = self.module_names.get(id(module), type(module).__name__)
-                self.head_trainable = any(p.requires_grad for p in own)
+                self.head_trainable = any(p.requires_grad for p in own if p.dim() >= 2)
                 sizes = [(p.numel(), p.requires_grad) for p in root.parameters()]
                 self.head_share = sum(n for n, live in sizes if live) / max(1, sum(n for n, _ in sizes))
                 return
@@ -242,6 +246,11 @@ class StructureRecorder:
                 with torch.no_grad():
                     self.strays[id(tensor)] = _Lost(tensor, stray, sample_view(tensor).clone())
 
+    def learns(self, module: nn.Module) -> bool:
+        """Whether an optimizer holds a parameter of ``module``; True as long as there is no optimizer."""
+        held = self.held_by_optimizers()
+        return not held or any(id(p) in held for p in module.parameters())
+
     def held_by_optimizers(self) -> set[int]:
         held: set[int] = set()
         for state in self.steps.optimizers.values():
@@ -278,7 +287,8 @@ class StructureRecorder:
             loads=tuple(self.loads),
             fresh_layers=tuple(FreshLayer(kind, site, passes) for site, (kind, passes, _) in self.fresh.items()),
             mode_layers=tuple(
-                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values)) for m in self.modes.values()
+                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values), m.momentum)
+                for m in self.modes.values()
             ),
             freezes=named_freezes(list(self.roots.values()), self.sites, self.module_names, states),
             live_dropout=tuple(LiveDropout(n, s, m, c) for (n, s), (m, c) in self.dropouts.items()),

@@ -7,7 +7,6 @@ so that the user's own ``with`` blocks of modes are never popped out of order.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,16 +14,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from sgd_doctor.observe.comparisons import NAMES
+from sgd_doctor.observe.identities import Identities
+from sgd_doctor.observe.operands import dim_of, identical, measured
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import (
-    class_dim,
     is_leaf,
     plain,
-    rows_are_log_probabilities,
-    rows_are_probabilities,
     shape_of,
-    thinned,
     transformed,
     unseen,
 )
@@ -32,7 +30,6 @@ from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
-DISTINCT_LIMIT = 4096
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -69,6 +66,17 @@ WATCHED = {
 }
 """Calls whose plain arguments are of interest."""
 
+_VIEWS = {"view", "reshape"}
+_PICKING = {"gather", "__getitem__"}
+_HANDING = {"neg", "__neg__", "squeeze", "view", "reshape", "flatten", "log", "clamp", "clamp_min", "add", "__add__"}
+_REDUCING = {"mean", "sum"}
+_DISTILLING = {"kl_div", "cross_entropy"}
+"""Losses whose target may be what another model puts out."""
+IN_PLACE = {
+    "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__setitem__",
+    "add_", "sub_", "mul_", "div_", "true_divide_", "copy_", "clamp_",
+}  # fmt: skip
+"""Functions that write into their first operand."""
 RECTIFIERS = {"relu", "relu_", "relu6", "clamp", "clamp_", "clamp_min", "clamp_min_", "threshold"}
 BOUNDED = {"sigmoid", "sigmoid_", "tanh", "tanh_", "hardsigmoid", "hardtanh", "softsign"}
 ACTIVATIONS = RECTIFIERS | BOUNDED
@@ -84,23 +92,6 @@ def tensor_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[
             yield from (item for item in value if isinstance(item, Tensor))
 
 
-class Identities:
-    """A map from live tensors to values; a freed tensor's id is never mistaken for another's."""
-
-    def __init__(self) -> None:
-        self._entries: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
-
-    def put(self, tensor: Tensor, value: Any) -> None:
-        self._entries[id(tensor)] = (weakref.ref(tensor), value)
-
-    def get(self, tensor: Tensor, default: Any = None) -> Any:
-        entry = self._entries.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else default
-
-    def clear(self) -> None:
-        self._entries.clear()
-
-
 class Tracer(TorchFunctionMode):
     """Records operations of one step, notices where outputs meet targets, and applies treatments."""
 
@@ -110,16 +101,25 @@ class Tracer(TorchFunctionMode):
         self.module_path = module_path
         self.fail = fail
         self.recording = self.paused = False
+        self.stepping = False
+        """An optimizer is computing its update, which is no part of the user's model or loss."""
         self.in_forward = False
         self.operations: list[Operation] = []
         self.made: Identities = Identities()
         self.derived: Identities = Identities()
         self.lost: Identities = Identities()
+        self.picked: Identities = Identities()
+        self.foreign: Identities = Identities()
+        """What depends on models alone that no optimizer holds (a teacher, a target network)."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
         self.on_activation: Callable[[str, Tensor, int], None] | None = None
+        self.on_data_write: Callable[[int], None] | None = None
         self.on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.layer: Callable[[], tuple[str, int]] = lambda: ("", -1)
+        """Class of the module that is being called, and the site that built it."""
+        self.on_compare: Callable[[str, list[Tensor], list[bool], tuple[Any, ...]], None] | None = None
         self.rewrites: list[Callable[..., Any]] = []
         self.on = False
 
@@ -142,12 +142,15 @@ class Tracer(TorchFunctionMode):
         self.made.clear()
         self.derived.clear()
         self.lost.clear()
+        self.foreign.clear()
         self.measured = 0
 
-    def model_returned(self, outputs: Sequence[Tensor]) -> None:
+    def model_returned(self, outputs: Sequence[Tensor], foreign: bool = False) -> None:
         """What the model gives is what losses and metrics are made of."""
         for tensor in outputs:
             self.derived.put(tensor, True)
+            if foreign and not tensor.requires_grad:
+                self.foreign.put(tensor, True)
 
     # -- the mode
 
@@ -155,7 +158,7 @@ class Tracer(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused or transformed():
+        if self.paused or self.stepping or transformed():
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__" and getattr(getattr(func, "__self__", None), "__name__", "") not in _GETTERS:
@@ -189,10 +192,15 @@ class Tracer(TorchFunctionMode):
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
         derived = [self.is_derived(t) for t in inputs]
+        if self.on_data_write is not None and name in IN_PLACE and not any(derived) and inputs[0]._base is not None:
+            self.on_data_write(self.sites.here())
+        if name in NAMES and any(derived) and not self.in_forward and self.on_compare is not None:
+            self.on_compare(name, inputs, derived, args)
         if any(derived) and not self.in_forward and name != "detach":
-            for output in outputs:
-                self.derived.put(output, True)
+            foreign = all(self.foreign.get(t, not d) for t, d in zip(inputs, derived, strict=True))
+            self.model_returned(outputs, foreign)
             self._look_for_pair(name, inputs, derived)
+            self._look_for_likelihood(name, inputs, derived, outputs)
         if self.in_forward and name in ACTIVATIONS and outputs and self.on_activation is not None:
             self.on_activation(name, outputs[0], self.sites.here())
         if self.on_weights is not None and name in _WEIGHT_FUNCTIONS and len(inputs) > 1:
@@ -200,7 +208,8 @@ class Tracer(TorchFunctionMode):
         if not self.recording or len(self.operations) >= MAX_OPERATIONS:
             return
         lost = [self.lost.get(t, -1) for t in inputs]
-        if not any(derived) and name not in LOSS_FUNCTIONS and max(lost) < 0:
+        told = name in LOSS_FUNCTIONS or (self.in_forward and name in _VIEWS)
+        if not any(derived) and not told and max(lost) < 0:
             return  # data handling before the model: nothing to be learned from it
         if outputs or name in EXITS:
             self._record(name, args, kwargs, inputs, derived, outputs)
@@ -223,12 +232,35 @@ class Tracer(TorchFunctionMode):
         if self.on_pair is None or len(inputs) < 2:
             return
         output = inputs[derived.index(True)]
+        learns = name in _DISTILLING and any(t.requires_grad for t in inputs)
+        if learns:
+            output = next(t for t in inputs if t.requires_grad)
         for tensor, is_derived in zip(inputs, derived, strict=True):
-            if is_derived or isinstance(tensor, torch.nn.Parameter) or tensor.dim() == 0:
+            taught = learns and not tensor.requires_grad  # by another model
+            if (is_derived and not taught) or isinstance(tensor, torch.nn.Parameter) or tensor.dim() == 0:
                 continue
             if output.dim() and tensor.shape[0] == output.shape[0]:
                 self.on_pair(output, tensor, name, self.sites.here())
                 return
+
+    def _look_for_likelihood(self, name: str, inputs: list[Tensor], derived: list[bool], outputs: list[Tensor]) -> None:
+        """A cross-entropy by hand: of each row the value at its label is picked, and nothing but averaged.
+
+        Rewards that weigh the values first (policy gradients) make it none.
+        """
+        if self.on_pair is None or not outputs:
+            return
+        if name in _PICKING and len(inputs) > 1 and inputs[0].dim() == 2:
+            labels, rows = inputs[-1], inputs[0].shape[0]
+            if labels.dtype == torch.long and not derived[-1] and labels.numel() == outputs[0].numel() == rows > 1:
+                self.picked.put(outputs[0], (inputs[0], labels.reshape(-1)))
+        elif name in _HANDING | _REDUCING:
+            found = self.picked.get(inputs[0])
+            if found is not None and name in _REDUCING:
+                output, labels = found
+                self.on_pair(output, labels, "gather", self.sites.here())
+            elif found is not None and len(inputs) == 1:
+                self.picked.put(outputs[0], found)
 
     def _look_for_weights(self, name: str, inputs: list[Tensor]) -> None:
         """The first function in which data meet a weight: what a functional model normalises or not."""
@@ -254,6 +286,7 @@ class Tracer(TorchFunctionMode):
         operands = tuple(
             self._operand(tensor, is_derived, close) for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
         )
+        layer, built = self.layer()
         self.operations.append(
             Operation(
                 name=name,
@@ -261,12 +294,14 @@ class Tracer(TorchFunctionMode):
                 module=self.module_path(),
                 inputs=operands,
                 shape=shape_of(outputs[0]) if outputs else (),
-                dim=_dim(args, kwargs),
+                dim=dim_of(args, kwargs),
                 phase="forward" if self.in_forward else "loss",
                 scalar=next((float(v) for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)), None),
                 reduction=kwargs.get("reduction") if isinstance(kwargs.get("reduction"), str) else None,
-                identical=close and _identical(inputs),
+                identical=close and identical(inputs),
                 recorded=torch.is_grad_enabled(),
+                layer=layer,
+                built=built,
             )
         )
         for output in outputs:
@@ -279,59 +314,9 @@ class Tracer(TorchFunctionMode):
             derived=derived,
             parameter=isinstance(tensor, torch.nn.Parameter) or (tensor.requires_grad and is_leaf(tensor)),
             origin=self.made.get(tensor, -1),
+            foreign=bool(self.foreign.get(tensor)),
             lost=-1 if tensor.requires_grad and not is_leaf(tensor) else self.lost.get(tensor, -1),
         )
         if not measure or not plain(tensor) or tensor.numel() == 0 or tensor.is_complex():
             return base
-        return _measured(base, tensor)
-
-
-def _dim(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    value = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-@torch.no_grad()
-def _identical(inputs: list[Tensor]) -> bool:
-    if len(inputs) < 2 or inputs[0].shape != inputs[1].shape or not all(plain(t) for t in inputs[:2]):
-        return False
-    if inputs[0] is inputs[1]:
-        return True
-    # Two branches that learn may well agree at first; two that do not learn never change that.
-    return inputs[0].numel() > 1 and not any(t.requires_grad for t in inputs[:2]) and torch.equal(inputs[0], inputs[1])
-
-
-@torch.no_grad()
-def _measured(base: Operand, tensor: Tensor) -> Operand:
-    values = thinned(tensor)
-    reals = values.float()
-    low, high = (float(v) for v in reals.aminmax())
-    small = values.numel() <= DISTINCT_LIMIT
-    whole = tensor.numel() == values.numel()
-    return Operand(
-        shape=base.shape,
-        dtype=base.dtype,
-        derived=base.derived,
-        parameter=base.parameter,
-        origin=base.origin,
-        lost=base.lost,
-        minimum=_number(low),
-        maximum=_number(high),
-        mean=_number(float(reals.mean())),
-        std=_number(float(reals.std(unbiased=False))),
-        row_sums_to_one=whole and rows_are_probabilities(tensor),
-        distinct=int(torch.unique(values).numel()) if small else None,
-        log_rows=whole and rows_are_log_probabilities(tensor),
-        row_sums=_row_sums(tensor) if whole else None,
-    )
-
-
-def _row_sums(tensor: Tensor) -> tuple[float, float] | None:
-    if not tensor.is_floating_point() or tensor.dim() < 2:
-        return None
-    low, high = (float(v) for v in tensor.detach().float().sum(class_dim(tensor)).aminmax())
-    return (low, high) if low - low == 0 and high - high == 0 else None
-
-
-def _number(value: float) -> float | None:
-    return value if value - value == 0 else None
+        return measured(base, tensor)

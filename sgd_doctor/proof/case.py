@@ -7,22 +7,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from sgd_doctor import stats
-from sgd_doctor.findings import Edit, Finding, Fix, Intervention, Proof, Severity, Suspicion
-from sgd_doctor.lab import Lab, Trial
+from sgd_doctor.findings import Edit, Evidence, Finding, Fix, Intervention, Proof, Rule, Severity, Suspicion, finite
+from sgd_doctor.lab import Lab, Trial, arms_keys
 from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut, SuggestedLr
 
-SHORT, LONG = 100, 300
+SHORT, LONG = 100, 200
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
 LEAST_STEPS = 10
 MAX_LONG = 2000
 SAME_LR = 0.05
-RESEED = Intervention("reseed", "other seed", {"seed": 20_011})
-"""Other random numbers: the deciding pair of runs is made once more with them."""
+OWN_FAULT = 30.0
+"""A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
+the repaired loop wants more than this, its lr is a fault of its own."""
+OWN_FAULT_DOWN = 10.0
+"""The same for a change that lets the loop bear larger rates, not smaller ones (inputs standardised)."""
+PAST_THE_BREAK = 30
+BROKEN = 3.0
+"""A loss of so many times its start, over ten steps, is a break that a deciding run has to reach."""
+SEEDS = (20_011, 30_011, 40_009)
+RESEEDS = tuple(
+    Intervention("reseed", f"other seed{' ' * bool(n)}{n or ''}", {"seed": seed}) for n, seed in enumerate(SEEDS)
+)
+"""Other random numbers: the deciding pair of runs is made once more with them; more often where a replay of the
+unchanged loop does not repeat the watched run."""
+SET_ASIDE = Intervention("set-aside", "a fifth of the data set aside", {})
+"""Where the script evaluates nothing itself, the deciding pair is also judged by samples that neither trained on."""
+SAME_STEPS = 5
+SAME_LOSS = 1e-3
+"""Relative difference that other thread counts explain over the first steps."""
 
 
 @dataclass
@@ -67,10 +85,18 @@ class Case:
         lab: the observed run, and replays of it.
         seconds_left: time that may still be spent on replays.
         probes: whether replays may be made at all.
+        ask: what all checks suspect in a recording.
     """
 
-    def __init__(self, lab: Lab, *, seconds_left: Callable[[], float], probes: bool) -> None:
-        self.lab, self.seconds_left, self.probes = lab, seconds_left, probes
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        seconds_left: Callable[[], float],
+        probes: bool,
+        ask: Callable[[Recording], list[Suspicion]] = lambda _: [],
+    ) -> None:
+        self.lab, self.seconds_left, self.probes, self.ask = lab, seconds_left, probes, ask
         self.observed = lab.observed
         self.result = Diagnosis()
         self.applied: tuple[Intervention, ...] = ()
@@ -80,6 +106,8 @@ class Case:
         self.metric = "loss"
         self.settled: set[str] = set()
         self.lr_retuned = False
+        self.unseen: dict[tuple[str, ...], list[tuple[Trial, Trial]]] = {}
+        """Deciding pairs that were also judged by samples set aside, by what the better run had changed."""
         self.harmless: list[Harmless] = []
         """Patterns without harm of their own, so far."""
         self.tentative: list[Harmless] = []
@@ -100,6 +128,53 @@ class Case:
         affordable = self.seconds_left() / max(1e-6, per_step * arms)
         return max(1, int(min(wanted, available, max(affordable, 2 * LEAST_STEPS))))
 
+    def repeats(self) -> bool:
+        """Whether an unchanged replay showed the losses of the watched run; true where none was made yet."""
+        control = next((r for (arm, _, _), r in self.lab.done.items() if not arm and r is not None), None)
+        if control is None:
+            return True
+        count = min(SAME_STEPS, control.steps, self.observed.steps)
+        ours, theirs = self.observed.column("loss")[:count], control.column("loss")[:count]
+        return bool(np.allclose(ours, theirs, rtol=SAME_LOSS, equal_nan=True))
+
+    def again(
+        self, first: tuple[Intervention, ...], second: tuple[Intervention, ...], steps: int, metric: str, why: str
+    ) -> list[tuple[Trial, Trial]]:
+        """The deciding pair of runs with other random numbers: once, or three times where runs do not repeat."""
+        seeds = RESEEDS[:1] if self.repeats() else RESEEDS
+        aside = () if self.observed.facts.held_out else (SET_ASIDE,)
+        arms = [(seed, *aside, *arm) for seed in seeds for arm in (first, second)]
+        trials = self.lab.run(arms, steps, metric, f"{why}: once more with another seed")
+        pairs = list(zip(trials[::2], trials[1::2], strict=True))
+        self.unseen[arms_keys([first])[0]] = pairs if aside else []
+        return pairs
+
+    def on_unseen(self, treated: Trial) -> tuple[Evidence, ...]:
+        """What the deciding pair scored on samples that neither was trained on."""
+        for pair in self.unseen.get(arms_keys([treated.interventions])[0], ())[:1]:
+            found = [t.recording.facts.held_out[0] for t in pair if t.recording and t.recording.facts.held_out]
+            losses = [h.loss[-1] for h in found]
+            if len(losses) == 2 and losses[0] is not None:
+                text = (
+                    f"on {found[0].samples} samples set aside, with another seed, the loss is {shown(losses[1])} as "
+                    f"written and {shown(losses[0])} when changed"
+                )
+                return (Evidence("set_aside_loss", finite(losses[0]), f"< {shown(losses[1])}", text),)
+        return ()
+
+    def telling(self) -> int:
+        """Steps of a deciding run: past the point where the watched run broke, where it did so late, and SHORT steps
+        into the stage of the script that was traced."""
+        loss = self.observed.column("loss")
+        first = self.observed.facts.nonfinite
+        start = stats.finite_median(loss[:5])
+        blocks = loss[: len(loss) // 10 * 10].reshape(-1, 10).mean(axis=1)
+        broken = np.flatnonzero(~(blocks <= BROKEN * start)) if start > 0 else np.array([], int)
+        late = [first.step] if first is not None else [10 * int(broken[-1]) + 10] if len(broken) else []
+        traced = self.observed.facts.trace_step
+        stage = traced + SHORT if traced > 1 else 0
+        return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage)))
+
     def unproven(self, suspicions: Sequence[Suspicion]) -> None:
         why = "no replay was possible" if self.probes else "probes are switched off"
         if self.untreated:
@@ -117,6 +192,13 @@ class Case:
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def is_own_fault(self, treated: Trial, factor: float, least: float = OWN_FAULT) -> bool:
+        """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""
+        if treated.recording is None or max(factor, 1 / factor) < least * 0.99:
+            return False
+        wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
+        return any(s.rule is wanted for s in self.ask(treated.recording))
 
     def suppose(self, current: Recording | None, knobs: Sequence[Suspicion]) -> None:
         """Switch the treatments of the harmless patterns on, and ask again what they may have hidden."""
@@ -157,6 +239,8 @@ class Case:
         proof = None
         if control is not None and treated is not None and treated.recording is not None:
             proof = self.proof(control, treated, suspicion.metric)
+            more = (*suspicion.evidence, *self.on_unseen(treated))
+            suspicion = msgspec.structs.replace(suspicion, evidence=more)
         edits, written = suspicion.edits, suspicion.advice
         value = self.retuned(lr_factor)
         if value is not None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from sgd_doctor.findings import Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
-from sgd_doctor.proof.case import MAX_LONG, SHORT, Case, Harmless
-from sgd_doctor.recording import Recording
+from sgd_doctor.proof.case import MAX_LONG, Case, Harmless, shown
+from sgd_doctor.report import RuledOut
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
-PAST_THE_BREAK = 30
-OWN_FAULT = 30.0
-"""A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
-the repaired loop wants more than this, its lr is a fault of its own."""
+LONG_SHARE = 0.08
+"""Share of the untreated loss by which a full-length run has to be lower, where that is little in units of the trivial
+loss: what the benchmark of the sample scripts counts as clearly worse."""
 
 
 class FactProver:
     """Shows what facts, and changes that need the whole length, are worth."""
 
-    def __init__(self, case: Case, ask: Callable[[Recording], list[Suspicion]]) -> None:
-        self.case, self.ask = case, ask
+    def __init__(self, case: Case) -> None:
+        self.case = case
 
     def prove_fact(self, suspicion: Suspicion) -> bool:
         """Certain already; the treated run shows what the change is worth.  True if the search may go on."""
@@ -31,7 +30,7 @@ class FactProver:
             self.case.conclude(suspicion, None, None)
             self.case.untreated = suspicion.check
             return True
-        steps = self.case.length(self.long_enough())
+        steps = self.case.length(self.case.telling())
         treatment = suspicion.treatments[0]
         control, treated = self.case.lab.run(
             [self.case.applied, (*self.case.applied, *treatment.interventions)],
@@ -49,7 +48,7 @@ class FactProver:
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
             self.case.harmless.append(Harmless(suspicion, control, best))
             return True
-        if self.is_own_fault(treated, factor):
+        if self.case.is_own_fault(treated, factor):
             # Two faults: this one is concluded with what both changes are worth, the lr is judged next.
             self.case.conclude(suspicion, control, best)
             self.case.adopt(applied, treated, 1.0, treated)
@@ -57,18 +56,6 @@ class FactProver:
             self.case.conclude(suspicion, control, best, lr_factor=factor)
             self.case.adopt(applied, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
-
-    def is_own_fault(self, treated: Trial, factor: float) -> bool:
-        """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""
-        if treated.recording is None or max(factor, 1 / factor) < OWN_FAULT:
-            return False
-        wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
-        return any(s.rule is wanted for s in self.ask(treated.recording))
-
-    def long_enough(self) -> int:
-        """Steps of the deciding runs: past the point where the watched run was no longer finite."""
-        first = self.case.observed.facts.nonfinite
-        return max(SHORT, min(MAX_LONG, first.step + PAST_THE_BREAK)) if first is not None else SHORT
 
     def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
         """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
@@ -96,7 +83,7 @@ class FactProver:
             return False
         trial = self.case.lab.run(
             [self.case.supposed()],
-            self.case.length(self.long_enough()),
+            self.case.length(self.case.telling()),
             self.case.metric,
             "nothing learns: with the suspicious patterns out of the way",
         )[0]
@@ -105,7 +92,7 @@ class FactProver:
 
     def settle(self) -> None:
         """Each pattern that was supposed to hurt, alone put back: harm, or advice; the others are advice."""
-        steps = self.case.length(self.long_enough())
+        steps = self.case.length(self.case.telling())
         for item in self.case.tentative:
             metric = item.suspicion.metric
             why = f"{item.suspicion.check}: put back, with the other changes on"
@@ -126,9 +113,15 @@ class FactProver:
         control, treated = self.case.lab.run(
             arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
         )
-        if control.score - treated.score > NEAR:
+        gain = control.score - treated.score
+        lower = control.raw is not None and treated.raw is not None and treated.raw < (1 - LONG_SHARE) * control.raw
+        if gain > NEAR or (gain > FACT_GAIN and lower):
             self.case.conclude(suspicion, control, treated)
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True
-        self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
+        if suspicion.only_proven:
+            why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
+            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+        else:
+            self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sgd_doctor.findings import Edit, Intervention, Proof, Suspicion, Treatment
-from sgd_doctor.proof.case import MAX_LONG, RESEED, Case, finding_of
+from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
 
@@ -71,13 +71,15 @@ class HeldOutProver:
 
     def holds_again(self, suspicion: Suspicion, treatment: Treatment, steps: int) -> bool:
         """The deciding pair once more with other random numbers; held-out losses are noisy."""
-        arms = [(RESEED,), (RESEED, *treatment.interventions)]
-        pair = self.case.lab.run(arms, steps, "task_loss", f"{suspicion.check}: once more with another seed")
-        control, treated = (last_held_out(t.recording) for t in pair)
+        pairs = self.case.again((), treatment.interventions, steps, "task_loss", suspicion.check)
         written = last_held_out(self.case.observed)
-        if control is None or treated is None or written is None:
-            return False
-        return control - treated > HELD_OUT_SHARE / 2 * control and treated < written
+        for plain, changed in pairs:
+            control, treated = last_held_out(plain.recording), last_held_out(changed.recording)
+            if control is None or treated is None or written is None:
+                return False
+            if not (control - treated > HELD_OUT_SHARE / 2 * control and treated < written):
+                return False
+        return True
 
     def arms(self, suspicion: Suspicion, steps: int) -> tuple[float | None, float | None, Treatment | None]:
         """Held-out loss as written, the lowest one of the treated runs that still learn, and its treatment."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
-from sgd_doctor.learning_rate import LrExperiments
-from sgd_doctor.proof.case import MAX_LONG, RESEED, Case, shown
+from sgd_doctor.learning_rate import NEAR, LrExperiments
+from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.report import RuledOut
 
@@ -19,6 +19,9 @@ AT_USERS_LR = ("exploding-gradient",)
 """Clipping that needs a smaller lr besides is no cure of its own."""
 DEFAULT_MARGIN = 0.05
 SMELL_SHARE = 0.8
+NO_TUNING = 0.0101
+"""An lr that has to shrink to this share is no matter of tuning: a change that does as well at the written lr is the
+cause (pixels of 0 to 255 bear a hundredth of it or less)."""
 
 
 class KnobProver:
@@ -42,7 +45,10 @@ class KnobProver:
             enough = lr_best.score - best.score >= margin
             if suspicion.rule is Rule.SMELL:
                 enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
-            rival = control if suspicion.rule is Rule.SMELL else lr_best
+            instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR
+            if instead:
+                best, factor, enough = plain, 1.0, True
+            rival = control if suspicion.rule is Rule.SMELL or instead else lr_best
             if (
                 gain > KNOB_GAIN
                 and enough
@@ -58,7 +64,12 @@ class KnobProver:
         alone = control.score - plain.score
         retuned = factor if alone < SMELL_SHARE * gain else 1.0
         self.case.settled.add(suspicion.check)
-        self.case.conclude(suspicion, control, best if retuned != 1.0 else plain, lr_factor=retuned)
+        least = OWN_FAULT_DOWN if retuned < 1 else OWN_FAULT
+        if self.case.is_own_fault(plain, retuned, least):
+            self.case.conclude(suspicion, control, best)
+            retuned = 1.0
+        else:
+            self.case.conclude(suspicion, control, best if retuned != 1.0 else plain, lr_factor=retuned)
         self.case.adopt(suspicion.treatments[0].interventions, best, retuned, plain)
         if suspicion.metric != "loss":
             self.case.metric = suspicion.metric
@@ -88,13 +99,8 @@ class KnobProver:
         self, suspicion: Suspicion, best: Trial, lr_best: Trial, margin: float, base: LrExperiments
     ) -> bool:
         """The deciding pair once more with other random numbers."""
-        again, other = self.case.lab.run(
-            [(RESEED, *best.interventions), (RESEED, *lr_best.interventions)],
-            base.steps,
-            base.metric,
-            f"{suspicion.check}: once more with another seed",
-        )
-        return other.score - again.score >= margin / 2
+        pairs = self.case.again(best.interventions, lr_best.interventions, base.steps, base.metric, suspicion.check)
+        return all(other.score - again.score >= margin / 2 for again, other in pairs)
 
     def held_out_agrees(self, suspicion: Suspicion, best: Trial) -> bool:
         """Where held-out data are evaluated, a change that only fits the training data better is no repair."""

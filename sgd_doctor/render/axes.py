@@ -36,6 +36,11 @@ class Theme:
     treated: tuple[str, ...]
     other: str
 
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """All of them, in the same order for every theme."""
+        return (self.paper, self.ink, self.muted, self.grid, self.observed, self.sound, *self.treated, self.other)
+
 
 LIGHT = Theme(
     paper="#ffffff",

@@ -77,7 +77,12 @@ def script(path: str, text: str | None = None) -> Program:
     loader = importlib.machinery.SourceFileLoader("__main__", absolute)
     vars(module).update(
         ANNOTATIONS,
-        __file__=absolute, __builtins__=builtins, __loader__=loader, __spec__=None, __package__=None, __cached__=None
+        __file__=absolute,
+        __builtins__=builtins,
+        __loader__=loader,
+        __spec__=None,
+        __package__=None,
+        __cached__=None,
     )
     if text is None:
         with open(absolute, "rb") as file:

@@ -48,7 +48,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line from a child to the parent.  ``at``: anchor, step, saved, ready, done."""
+    """One line from a child to the parent.  ``at``: imported (torch), anchor, step, saved, ready, done."""
 
     at: str
     step: int = 0

@@ -233,6 +233,7 @@ def run_target(spec: ChildSpec, notes: Sequence[str]) -> NoReturn:
     run.shielded = spec.shield
 
     def torch_imported() -> None:
+        run.note(Note("imported"))
         try:
             watch(run, spec.control_fd)
         except Exception as error:  # the script runs on unwatched, and the report says so

@@ -1,4 +1,4 @@
-"""bn-small-batch: advice for BatchNorm over a handful of values."""
+"""bn-small-batch: BatchNorm over a handful of values is named where it hurts, and advice elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, advised, silent
+from sgd_doctor.findings import Severity
+from tests.checks.cases import DATA, advised, fault, silent
 
 NAME = "bn-small-batch"
 SCRIPT = """
@@ -21,9 +22,15 @@ for step in range(120):
 """
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_few_values_are_advice(tmp_path: Path, size: int) -> None:
-    advised(tmp_path, DATA + SCRIPT.format(norm="nn.BatchNorm1d(32)", size=size), NAME)
+def test_two_values_that_hurt_are_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + SCRIPT.format(norm="nn.BatchNorm1d(32)  # here\n", size=2), NAME)
+    assert found.severity is Severity.WARNING
+    assert found.proof is not None
+
+
+def test_few_values_without_harm_are_advice(tmp_path: Path) -> None:
+    script = SCRIPT.format(norm="nn.BatchNorm1d(32)", size=4).replace("lr=0.05", "lr=0.0005")
+    advised(tmp_path, DATA + script, NAME)
 
 
 @pytest.mark.parametrize(

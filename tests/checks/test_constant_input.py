@@ -33,3 +33,19 @@ HEALTHY = {
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, DATA + HEALTHY[kind], NAME)
+
+
+IMAGES = """
+images = torch.randn(400, 1, 6, 6)
+model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+
+
+def test_the_same_picture_for_every_label_is_named(tmp_path: Path) -> None:
+    loss = "F.cross_entropy(model(images[:1].expand(len(i), -1, -1, -1)), three[i])  # here"
+    fault(tmp_path, DATA + IMAGES + LOOP.format(loss=loss), NAME)
+
+
+def test_different_pictures_are_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, DATA + IMAGES + LOOP.format(loss="F.cross_entropy(model(images[i]), three[i])"), NAME)

@@ -1,4 +1,4 @@
-"""dampening-with-momentum: dampening beside momentum is advice."""
+"""dampening-with-momentum: dampening beside momentum is advice, and a fault where the lost rate is missed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, LOOP, advised, silent
+from tests.checks.cases import DATA, LOOP, advised, fault, silent
 
 NAME = "dampening-with-momentum"
 
@@ -22,6 +22,11 @@ SGD = "SGD(model.parameters(), lr=0.1, momentum=0.9)"
 def test_dampening_is_advice(tmp_path: Path) -> None:
     damped = SGD.replace("momentum=0.9", "momentum=0.9, dampening=0.5")
     advised(tmp_path, DATA + MODEL.format(optimizer=damped, more="") + LOSS, NAME)
+
+
+def test_dampening_that_leaves_too_little_is_named(tmp_path: Path) -> None:
+    damped = SGD.replace("lr=0.1, momentum=0.9", "lr=0.03, momentum=0.98, dampening=0.98") + "  # here"
+    fault(tmp_path, DATA + MODEL.format(optimizer=damped, more="") + LOSS, NAME, steps=120)
 
 
 HEALTHY = {

@@ -30,6 +30,18 @@ def test_sigmoid_before_the_loss_is_named(tmp_path: Path, kind: str) -> None:
     assert found.proof.baseline is None or found.proof.treated < found.proof.baseline
 
 
+def test_evaluation_code_that_needs_probabilities_does_not_break_the_proof(tmp_path: Path) -> None:
+    checked = BROKEN["module"] + (
+        "    if step % 10 == 9:\n"
+        "        model.eval()\n"
+        "        with torch.no_grad():\n"
+        "            F.binary_cross_entropy(model(X).squeeze(1), two.float())\n"
+        "        model.train()\n"
+    )
+    found = fault(tmp_path, DATA + checked, NAME)
+    assert found.proof is not None
+
+
 def test_repair_takes_the_sigmoid_out(tmp_path: Path) -> None:
     pytest.importorskip("libcst")
     found = fault(tmp_path, DATA + BROKEN["function"], NAME)

@@ -135,3 +135,29 @@ for step in range(60):
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, HEALTHY[kind], NAME)
+
+
+ADVERSARIAL = """
+G = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 10))
+D = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1))
+og, od = torch.optim.Adam({held}.parameters(), 1e-3), torch.optim.Adam(D.parameters(), 1e-3)
+one, zero = torch.ones(32, 1), torch.zeros(32, 1)
+for step in range(60):
+    fake = G(torch.randn(32, 4)){cut}
+    d = F.binary_cross_entropy_with_logits(D(X[batch(step)]), one)
+    d = d + F.binary_cross_entropy_with_logits(D(fake.detach()), zero)
+    od.zero_grad(); d.backward(); od.step()
+    g = F.binary_cross_entropy_with_logits(D(fake), one)
+    og.zero_grad(); g.backward(); og.step()
+"""
+
+
+def test_generator_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + ADVERSARIAL.format(held="G", cut=".detach()  # here"), NAME)
+
+
+def test_second_phase_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    first = MODEL + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])").replace("range(120)", "range(40)")
+    second = MODEL.replace("model", "head") + STEP.replace("model", "head").replace("backward()", "backward()  # here")
+    script = DATA + first + second.format(out="out = head(X[i]).detach().requires_grad_()")
+    fault(tmp_path, script, NAME, steps=160)

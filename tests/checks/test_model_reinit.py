@@ -1,4 +1,4 @@
-"""model-reinit: a new model for each epoch is advice, folds trained to their end are not."""
+"""model-reinit: named for each pass over one loader, advice where it may be meant, silent for finished folds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, advised, silent
+from tests.checks.cases import DATA, advised, fault, silent
 
 NAME = "model-reinit"
 
@@ -27,6 +27,31 @@ SGD = "optimizer = torch.optim.SGD(model.parameters(), lr={lr}, momentum=0.9)"
 
 def test_model_for_each_epoch_is_advice(tmp_path: Path) -> None:
     advised(tmp_path, DATA + ROUNDS.format(model=MODEL, optimizer=SGD.format(lr=0.02), steps=8), NAME)
+
+
+LOADED = """
+from torch.utils.data import DataLoader, TensorDataset
+loader = DataLoader(TensorDataset(X, two), batch_size=40, shuffle=True)
+for lr in {rates}:
+    {model}
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_model_for_each_pass_over_the_same_loader_is_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + LOADED.format(rates="[0.01] * 10", model=MODEL), NAME, steps=100)
+    assert found.proof is not None
+    assert (found.proof.treated or 1) < (found.proof.baseline or 0)
+
+
+def test_search_for_a_rate_is_advice(tmp_path: Path) -> None:
+    rates = "[0.001, 0.003, 0.005, 0.01, 0.011, 0.012]"
+    advised(tmp_path, DATA + LOADED.format(rates=rates, model=MODEL), NAME, steps=60)
 
 
 HEALTHY = {

@@ -53,6 +53,12 @@ HEALTHY = {
 }
 
 
+HEALTHY["attention in a run that diverges"] = """
+net = nn.TransformerEncoderLayer(10, 2, 16, dropout=0.0, batch_first=True, norm_first=True)
+optimizer = torch.optim.SGD(net.parameters(), lr=1e4)
+""" + LOOP.format(loss="F.mse_loss(net(X[i][:, None])[:, 0], X[i])")
+
+
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, DATA + HEALTHY[kind], NAME)

@@ -94,3 +94,21 @@ optimizer = torch.optim.SGD([*model.parameters(), *later.parameters()], lr=0.1)
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, HEALTHY[kind], NAME)
+
+
+def test_two_optimizers_of_the_same_model_are_named(tmp_path: Path) -> None:
+    script = """
+G = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 10))
+D = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1))
+og = torch.optim.Adam({held}.parameters(), 1e-3){mark}
+od = torch.optim.Adam(D.parameters(), 1e-3)
+one, zero = torch.ones(32, 1), torch.zeros(32, 1)
+for step in range(60):
+    fake = G(torch.randn(32, 4))
+    d = F.binary_cross_entropy_with_logits(D(X[batch(step)]), one)
+    d = d + F.binary_cross_entropy_with_logits(D(fake.detach()), zero)
+    od.zero_grad(); d.backward(); od.step()
+    g = F.binary_cross_entropy_with_logits(D(fake), one)
+    og.zero_grad(); g.backward(); og.step()
+"""
+    fault(tmp_path, DATA + script.format(held="D", mark="  # here"), NAME)

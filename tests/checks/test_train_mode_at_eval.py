@@ -80,3 +80,26 @@ def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     if kind.startswith("nothing"):
         script = script.replace("nn.Dropout(0.8)", "nn.Identity()")
     silent(tmp_path, DATA + script, NAME, steps=60)
+
+
+def test_dropout_of_a_recurrent_layer_is_seen(tmp_path: Path) -> None:
+    script = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.out = nn.LSTM(1, 32, num_layers=2, dropout=0.8, batch_first=True), nn.Linear(32, 2)
+
+    def forward(self, x):
+        return self.out(self.rnn(x[:, :, None])[0][:, -1])
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for epoch in range(10):
+    for step in range(12):
+        i = batch(step, 25)
+        loss = F.cross_entropy(model(X[i]), two[i])
+        optimizer.zero_grad(); loss.backward(); optimizer.step()
+    with torch.no_grad():
+        print(F.cross_entropy(model(X[300:]), two[300:]).item())  # here
+"""
+    fault(tmp_path, DATA + script, NAME, steps=120)

@@ -1,10 +1,13 @@
-"""undertrained: a script of a few steps is told so, and is not called unhealthy for it."""
+"""undertrained: a script that ends amid its learning is named; one of a few steps is told so without being blamed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from sgd_doctor.findings import Severity
 from tests.checks.cases import DATA, diagnosed
+
+NAME = "undertrained"
 
 MODEL = """
 model = nn.Linear(10, 3)
@@ -25,6 +28,26 @@ def test_few_steps_are_advice_only(tmp_path: Path) -> None:
     assert titles == ["the script makes only 4 optimizer steps"]
 
 
+SLOW = """
+model = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+for epoch in range({epochs}):
+    loss = F.cross_entropy(model(X), three)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_loss_that_still_falls_steeply_at_the_end_is_named(tmp_path: Path) -> None:
+    report = diagnosed(tmp_path, DATA + SLOW.format(epochs=14), only=(NAME,))
+    assert [(f.check, f.severity) for f in report.problems] == [(NAME, Severity.WARNING)]
+
+
+def test_loss_that_has_settled_is_left_in_peace(tmp_path: Path) -> None:
+    assert not diagnosed(tmp_path, DATA + SLOW.format(epochs=150), steps=150, only=(NAME,)).findings
+
+
 def test_longer_script_is_left_in_peace(tmp_path: Path) -> None:
-    report = diagnosed(tmp_path, DATA + MODEL.format(steps=60))
+    report = diagnosed(tmp_path, DATA + MODEL.format(steps=300), steps=300)
     assert not [f for f in report.findings if f.check == "undertrained"]

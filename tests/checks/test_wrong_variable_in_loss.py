@@ -30,6 +30,10 @@ BROKEN = {
     "target with itself": ("F.mse_loss(target, target) + 1e-3 * out.pow(2).mean()", Severity.ERROR),
     "input with target": ("F.mse_loss(x[:, :3], target) + 1e-3 * out.pow(2).mean()", Severity.ERROR),
     "output with itself": ("F.mse_loss(out, out)", Severity.ERROR),
+    "teacher with teacher in other forms": (
+        "F.mse_loss(out, target) + 4 * 0.5 * F.kl_div(F.log_softmax(soft / 2, 1), F.softmax(soft / 2, 1))",
+        Severity.WARNING,
+    ),
     "teacher with teacher": ("F.mse_loss(out, target) + 0.5 * F.mse_loss(soft, soft.clone())", Severity.WARNING),
 }
 
@@ -38,6 +42,38 @@ BROKEN = {
 def test_constant_term_is_named(tmp_path: Path, kind: str) -> None:
     loss, severity = BROKEN[kind]
     fault(tmp_path, DATA + SCRIPT.format(loss=loss), NAME, severity=severity)
+
+
+STALE = """
+model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+early = model(X[:32]).detach().requires_grad_()
+for step in range(60):
+    out = model(X[:32])
+    loss = F.cross_entropy(early, two[:32])  # here
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item())
+"""
+
+
+def test_output_from_before_the_loop_is_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + STALE, NAME, severity=Severity.ERROR)
+
+
+INPUT = """
+net = nn.Linear(10, 2).requires_grad_(False)
+x = X[:32].clone().requires_grad_()
+optimizer = torch.optim.Adam([x], lr=0.05)
+for step in range(60):
+    loss = F.cross_entropy(net(x), two[:32]) + 0.1 * F.mse_loss(x, X[:32])
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+
+
+def test_input_that_is_optimised_is_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, DATA + INPUT, NAME)
 
 
 HEALTHY = {
