@@ -203,7 +203,7 @@ _LOOPS = {
     "channels last": """
         m = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.ReLU(), nn.Conv2d(8, 4, 3, bias=False))
         m = m.to(memory_format=torch.channels_last)
-        opt = torch.optim.SGD(m.parameters(), 1e-2)
+        opt = torch.optim.SGD(m.parameters(), 0.3)
         for i in range(40):
             x = torch.randn(8, 3, 8, 8).to(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(m(x).mean((2, 3)), (x.mean((1, 2, 3)) > 0).long())
