@@ -48,7 +48,7 @@ class MetricBug(Check):
 
     name = "metric-bug"
     family = "outcome"
-    summary = "predictions are compared with labels in a wrong shape, or logits with 0.5: the printed metric is wrong"
+    summary = "predictions meet labels in a wrong shape, or logits meet 0.5: the printed metric is wrong"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
         """A comparison with impossible shapes, or with a threshold that changes predictions."""
