@@ -83,10 +83,12 @@ def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
         first=bool(names) and names[0] in wanted,
         among=cause in names[:3],
         located=bool(names) and any(abs(line - near) <= NEAR_LINES for near in wanted.get(names[0], [])),
-        confirmed=top is not None and top.confidence.value == "confirmed",
+        confirmed=top is not None and top.confidence.value == entry.get("confidence", "confirmed"),
         then=entry.get("then", ""),
         second=all(_after(report, check, lines) for check, lines in wanted.items() if check not in names[:1]),
-        quiet=not names and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
+        quiet=entry.get("advice", "") in ("", *(f.check for f in report.findings))
+        and not names
+        and (report.verdict == "inconclusive") == (entry["expect"] == "inconclusive"),
     )
 
 

@@ -11,6 +11,7 @@ from sgd_doctor import stats
 from sgd_doctor.findings import Edit, Rule, Severity, Suspicion
 from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnswer, LrExperiments, user_lr
 from sgd_doctor.proof.case import LONG, SHORT, Case, shown
+from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.proof.stability import stability
 from sgd_doctor.report import RuledOut
 
@@ -43,10 +44,20 @@ class RateProver:
         answer = experiments.answer(self.case.length(LONG, arms=4))
         self.case.settled |= {s.check for s in (lower, higher) if s is not None}
         severity = self.lr_severity(answer, wanted)
+        if severity is not None and wanted is higher and self.only_fits_better(answer):
+            rate = user_lr(self.case.observed) * answer.factor
+            why = f"lr {rate:.3g} lowers the training loss and raises the held-out loss"
+            self.case.result.ruled_out.append(RuledOut(wanted.check, why))
+            return
         if severity is None or not self.lr_holds_again(answer):
             self.case.result.ruled_out.append(RuledOut(wanted.check, _lr_reason(experiments, wanted is lower)))
             return
         self.conclude_lr(wanted, answer, severity)
+
+    def only_fits_better(self, answer: LrAnswer) -> bool:
+        """Whether held-out data that the script evaluates are worse at the better rate: it only overfits sooner."""
+        written, better = last_held_out(answer.control.recording), last_held_out(answer.best.recording)
+        return written is not None and better is not None and better > written
 
     def lr_severity(self, answer: LrAnswer, suspicion: Suspicion) -> Severity | None:
         """Error where the run learns next to nothing, warning where clearly less, advice where only slower."""
