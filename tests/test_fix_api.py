@@ -91,7 +91,7 @@ def test_every_edit_answers_with_nothing_on_a_line_that_does_not_fit(kind: str) 
     args = {
         **dict.fromkeys(numbers.split(), 2),
         **{"arg": "lr", "value": 1.0, "name": "relu", "how": "unsqueeze", "mode": "train", "function": "softmax"},
-        **{"to": "log_softmax"},
+        **{"to": "log_softmax", "count": 2},
     }
     assert edit_source("# nothing\nimport os\nx = os.name\n", [Edit(kind, args)]) is None
 

@@ -17,6 +17,77 @@ LR = {"arg": "lr", "value": 0.003}
 # (edit, arguments, source, expected); expected None: no safe edit.  An argument that ends in "line"
 # may be given as text: it stands for the first line that holds it.
 CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
+    # move-step-inside, hoist-out-of-loops, divide-loss, drop-cut
+    "a step for each batch": (
+        "move-step-inside",
+        {"step_line": "opt.step", "backward_line": "backward"},
+        "for e in range(9):\n    for x, y in dl:\n        opt.zero_grad()\n        loss = f(x, y)\n"
+        "        loss.backward()\n    opt.step()\n    print(e)\n",
+        "for e in range(9):\n    for x, y in dl:\n        opt.zero_grad()\n        loss = f(x, y)\n"
+        "        loss.backward()\n        opt.step()\n    print(e)\n",
+    ),
+    "a step that is inside already": (
+        "move-step-inside",
+        {"step_line": "opt.step", "backward_line": "backward"},
+        "for x, y in dl:\n    loss = f(x, y)\n    loss.backward()\n    opt.step()\n",
+        None,
+    ),
+    "an optimizer for the whole training": (
+        "hoist-out-of-loops",
+        {"line": "Adam"},
+        "def fit(net):\n    for e in range(9):\n        opt = optim.Adam(net.parameters())\n        for x in dl:\n"
+        "            opt.step()\n",
+        "def fit(net):\n    opt = optim.Adam(net.parameters())\n    for e in range(9):\n        for x in dl:\n"
+        "            opt.step()\n",
+    ),
+    "an optimizer whose rate the loop decides": (
+        "hoist-out-of-loops",
+        {"line": "Adam"},
+        "for lr in rates:\n    opt = optim.Adam(net.parameters(), lr=lr)\n    run(opt)\n",
+        None,
+    ),
+    "a model for each fold": (
+        "hoist-out-of-loops",
+        {"line": "SGD"},
+        "for fold in folds:\n    net = build()\n    opt = SGD(net.parameters())\n    run(opt)\n",
+        None,
+    ),
+    "the loss of several batches": (
+        "divide-loss",
+        {"line": "backward", "count": 4},
+        "loss = f(x)\nloss.backward()  # adds up\n",
+        "loss = f(x)\n(loss / 4).backward()  # adds up\n",
+    ),
+    "a call that cuts the graph": (
+        "drop-cut",
+        {"line": 1, "name": "detach"},
+        "loss = f(net(x).detach(), y)\n",
+        "loss = f(net(x), y)\n",
+    ),
+    "an attribute that cuts the graph": (
+        "drop-cut",
+        {"line": 1, "name": "data"},
+        "out = net(x).data\n",
+        "out = net(x)\n",
+    ),
+    "a loss with the wrong sign": (
+        "drop-minus",
+        {"line": 1},
+        "loss = -F.cross_entropy(net(x[:-1]), y)\n",
+        "loss = F.cross_entropy(net(x[:-1]), y)\n",
+    ),
+    "two signs": (
+        "drop-minus",
+        {"line": 1},
+        "loss = -f(-x)\n",
+        None,
+    ),
+    "a tiny limit": (
+        "set-call-arg",
+        {"line": 1, "function": "clip_grad_norm_", "arg": "max_norm", "value": 2.0},
+        "nn.utils.clip_grad_norm_(net.parameters(), 1e-5)\n",
+        "nn.utils.clip_grad_norm_(net.parameters(), 2.0)\n",
+    ),
     # swap-function
     "another loss function": (
         "swap-function",

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 LEAST = 2
@@ -73,6 +73,7 @@ class AccumulationNoDivide(Check):
         if not recording.facts.zero_grads <= 2 * recording.steps:
             return None
         args = {"factor": 1.0 / count}
+        place = recording.site(sites[0])
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -86,4 +87,5 @@ class AccumulationNoDivide(Check):
             treatments=(Treatment((Intervention("scale-gradients", f"gradients divided by {count}", args),)),),
             explains=("lr-too-high", "divergence", "oscillation", "no-learning", "momentum-too-high", "dead-relu"),
             advice=f"divide the loss before backward(): (loss / {count}).backward()",
+            edits=(Edit("divide-loss", {"line": place.line, "count": count}),) if place is not None else (),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Built
 
@@ -72,6 +72,7 @@ class OptimizerRecreated(Check):
         return any(o.kind != "SGD" or any(g.get("momentum") for g in o.groups) for o in built)
 
     def _suspicion(self, recording: Recording, built: Built, gap: float) -> Suspicion:
+        place = recording.site(built.site)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR if gap <= 2 else Severity.WARNING,
@@ -90,5 +91,6 @@ class OptimizerRecreated(Check):
             treatments=(Treatment((Intervention("keep-optimizer-state", "optimizer state kept", {}),)),),
             explains=("lr-too-low", "lr-too-high", "plateau", "slow-learning", "undertrained"),
             advice=f"build {built.kind} once, before the loop",
+            edits=(Edit("hoist-out-of-loops", {"line": place.line}),) if place is not None else (),
             needs_harm=True,
         )

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import EVENTS, Recording
 
 MANY = 3
@@ -73,7 +73,9 @@ class StepOutsideLoop(Check):
         used = [o for o in facts.optimizers if o.steps]
         if len(used) > 1 or used[0].kind in CLOSURES or not self._cleared_between(recording):
             return None
-        sites = recording.event_sites("step")
+        sites, backward = recording.event_sites("step"), recording.event_sites("backward")
+        places = [recording.site(s) for s in (*sites[:1], *backward[:1])]
+        lines = [p.line for p in places if p is not None]
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -91,6 +93,9 @@ class StepOutsideLoop(Check):
             treatments=(Treatment((Intervention("step-after-backward", "a step after each backward", {}),)),),
             explains=("lr-too-low", "lr-too-high", "undertrained", "no-learning", "plateau", "slow-learning"),
             advice="indent optimizer.step() into the batch loop, behind loss.backward()",
+            edits=(Edit("move-step-inside", {"step_line": lines[0], "backward_line": lines[1]}),)
+            if len(lines) == 2
+            else (),
             needs_harm=True,
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import stats, trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Location, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Location, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 NEGATIONS = {"neg", "__neg__", "negative"}
@@ -105,6 +105,9 @@ class SignFlipped(Check):
             advice="put a minus sign before the mean log-likelihood: it has to be maximised"
             if likelihood
             else f"remove {what}: {loss.name} has to be minimised",
+            edits=(Edit("drop-minus", {"line": location.line}),)
+            if location is not None and change.name == "negate-gradients" and not likelihood
+            else (),
             metric="task_loss",
         )
 

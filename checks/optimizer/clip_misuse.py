@@ -14,6 +14,9 @@ TINY = 1e3
 NEEDED = 10.0
 """Largest norm over limit beyond which clipping at the right place would have changed the run."""
 
+LIMITS = {"clip_grad_norm_": "max_norm", "clip_grad_value_": "clip_value"}
+"""The argument that holds the limit."""
+
 
 class ClipMisuse(Check):
     """Gradients are clipped to next to nothing, or after they were used.
@@ -74,6 +77,8 @@ class ClipMisuse(Check):
     def _tiny(self, recording: Recording, clipping: Clipping, ratio: float) -> Suspicion:
         place = recording.site(clipping.site)
         args = {"path": place.path if place else "", "line": place.line if place else 0}
+        usual = float(f"{clipping.limit * ratio:.1g}")
+        raised = {"arg": LIMITS.get(clipping.function, ""), "function": clipping.function, "value": usual}
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -87,7 +92,8 @@ class ClipMisuse(Check):
             ),
             treatments=(Treatment((Intervention("skip-clip", "without clipping", args),)),),
             explains=("lr-too-low", "no-learning", "plateau", "slow-learning", "undertrained"),
-            advice="raise the limit to the usual norm of the gradients (often 1 to 10), or leave the clipping out",
+            advice=f"raise the limit to the usual norm of the gradients (here about {usual:g}), or leave the clipping out",
+            edits=(Edit("set-call-arg", raised | {"line": place.line}),) if place is not None and raised["arg"] else (),
         )
 
     def _late(self, recording: Recording, clipping: Clipping) -> Suspicion:

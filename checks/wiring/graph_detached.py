@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import EVENTS, Operation, Recording
 from sgd_doctor.structure import ParameterState, Structure
 
@@ -145,8 +145,10 @@ class GraphDetached(Check):
     ) -> Suspicion:
         count = sum(p.size for p in dead)
         treatments: tuple[Treatment, ...] = ()
+        edits: tuple[Edit, ...] = ()
         if cut is not None and cut.name in ("detach", "data"):
             args = trace.at_site(recording, cut)
+            edits = (Edit("drop-cut", {"line": args["line"], "name": cut.name}),)
             treatments = (Treatment((Intervention("keep-graph", f"without {CUTS[cut.name]}", args),)),)
         if which:
             which = f"{which} receives"
@@ -180,6 +182,7 @@ class GraphDetached(Check):
                 "divergence",
             ),
             advice=f"compute the loss from the model's output itself: take {how} out of the way between them",
+            edits=edits,
             needs_harm=not whole,
         )
 

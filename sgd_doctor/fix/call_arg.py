@@ -24,6 +24,8 @@ _ORDERS = {
     "KLDivLoss": "size_average reduce reduction log_target",
     "cross_entropy": "input target weight size_average ignore_index reduce reduction label_smoothing",
     "mse_loss": "input target size_average reduce reduction",
+    "clip_grad_norm_": "parameters max_norm norm_type",
+    "clip_grad_value_": "parameters clip_value",
     "softmax": "input dim",
     "log_softmax": "input dim",
     "Softmax": "dim",

@@ -1,0 +1,116 @@
+"""Moving a statement into the batch loop or out of it, and small changes of one expression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from sgd_doctor.fix.blocks import Statement, indent_of, insert_after, only, statements_at, take_line
+from sgd_doctor.fix.changes import Change
+from sgd_doctor.fix.loops import backward_at, step_at
+from sgd_doctor.fix.source import Source, called_name
+
+_CUTS = ("detach", "data")
+
+
+def move_step_inside(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """Step after the backward call at ``args["backward_line"]``, not once behind the loop that holds it."""
+    found = step_at(source, int(args["step_line"]))
+    backward = backward_at(source, int(args["backward_line"]))
+    if found is None or backward is None:
+        return None
+    step = found[0]
+    loop = source.enclosing(backward, cst.For)
+    if loop is None or loop in source.ancestors(step):
+        return None
+    taken = take_line(source, step)
+    if taken is None or "\n" in taken[1].strip():
+        return None
+    return [insert_after(source, backward, taken[1].strip()), taken[0]]
+
+
+def hoist_out_of_loops(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """Build what the statement at ``args["line"]`` assigns once, before the outermost loop of its function."""
+    statement = only(statements_at(source, int(args["line"]), lambda node: isinstance(node, cst.Assign)))
+    if statement is None:
+        return None
+    loop: cst.For | cst.While | None = None
+    for above in source.ancestors(statement):
+        if isinstance(above, cst.FunctionDef | cst.ClassDef):
+            break
+        if isinstance(above, cst.For | cst.While):
+            loop = above
+    if loop is None or _reads_from(source, statement, loop):
+        return None
+    taken = take_line(source, statement)
+    if taken is None:
+        return None
+    removed, text = taken
+    inner, outer = indent_of(source, statement), indent_of(source, loop)
+    lines = text.splitlines(keepends=True)
+    moved = "".join(outer + line.removeprefix(inner) if line.startswith(inner) else line for line in lines)
+    place = source.line_start(source.span(loop)[0])
+    return [Change(place, place, moved + source.newline), removed]
+
+
+def _reads_from(source: Source, statement: Statement, loop: cst.For | cst.While) -> bool:
+    """Whether the statement reads something that the loop makes."""
+    own = {node.value for node in source.all(cst.Name, statement) if _is_stored(source, node)}
+    made = {node.value for node in source.all(cst.Name, loop) if _is_stored(source, node)} - own
+    return any(node.value in made for node in source.all(cst.Name, statement))
+
+
+def _is_stored(source: Source, name: cst.Name) -> bool:
+    parent: cst.CSTNode | None = source.parent(name)
+    below: cst.CSTNode = name
+    while isinstance(parent, cst.Tuple | cst.List | cst.Element):
+        below, parent = parent, source.parent(parent)
+    if isinstance(parent, cst.AssignTarget):
+        return True
+    return isinstance(parent, cst.For | cst.CompFor | cst.AugAssign | cst.AnnAssign) and parent.target is below
+
+
+def divide_loss(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``(loss / count).backward()`` for ``loss.backward()`` at ``args["line"]``."""
+    statement = backward_at(source, int(args["line"]))
+    calls = [c for c in source.all(cst.Call, statement) if called_name(c) == "backward"] if statement else []
+    func = calls[0].func if len(calls) == 1 else None
+    if not isinstance(func, cst.Attribute) or not isinstance(func.value, cst.Name | cst.BinaryOperation):
+        return None
+    count = int(args["count"])
+    if isinstance(func.value, cst.BinaryOperation):
+        return [] if isinstance(func.value.operator, cst.Divide) else None
+    start, end = source.outer_span(func.value)
+    return [Change(start, end, f"({source.text[start:end]} / {count})")]
+
+
+def drop_cut(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``x`` for ``x.detach()`` or ``x.data``, named by ``args["name"]``, at ``args["line"]``."""
+    name, line = str(args["name"]), int(args["line"])
+    if name not in _CUTS:
+        return None
+    found: list[cst.BaseExpression] = [
+        node for node in source.at(cst.Attribute, line) if node.attr.value == name and name == "data"
+    ]
+    found += [call for call in source.at(cst.Call, line) if called_name(call) == name and not call.args]
+    if len(found) != 1:
+        return None
+    attribute = found[0].func if isinstance(found[0], cst.Call) else found[0]
+    if not isinstance(attribute, cst.Attribute):
+        return None
+    return [Change(source.outer_span(attribute.value)[1], source.span(found[0])[1], "")]
+
+
+def drop_minus(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``x`` for ``-x`` at ``args["line"]``, where that is the only sign before something that is no number."""
+    line = int(args["line"])
+    found = [
+        node
+        for node in source.at(cst.UnaryOperation, line)
+        if isinstance(node.operator, cst.Minus) and not isinstance(node.expression, cst.BaseNumber)
+    ]
+    if len(found) != 1:
+        return None
+    start, end = source.span(found[0])[0], source.outer_span(found[0].expression)[0]
+    return [Change(start, end, "")]
