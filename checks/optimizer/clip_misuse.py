@@ -92,8 +92,8 @@ class ClipMisuse(Check):
             ),
             treatments=(Treatment((Intervention("skip-clip", "without clipping", args),)),),
             explains=("lr-too-low", "no-learning", "plateau", "slow-learning", "undertrained"),
-            advice=f"raise the limit to the usual norm of the gradients (here about {usual:g}), or leave the clipping out",
-            edits=(Edit("set-call-arg", raised | {"line": place.line}),) if place is not None and raised["arg"] else (),
+            advice=f"raise the limit to the usual norm of the gradients (about {usual:g} here), or do not clip at all",
+            edits=(Edit("set-call-arg", raised | {"line": args["line"]}),) if place is not None else (),
         )
 
     def _late(self, recording: Recording, clipping: Clipping) -> Suspicion:
