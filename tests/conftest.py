@@ -22,6 +22,8 @@ GRACE_SECONDS = 5.0
 def pytest_configure() -> None:
     adopt_orphans()  # what a command leaves behind becomes our child, and is seen
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # -- the house rule
