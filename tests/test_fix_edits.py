@@ -88,6 +88,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "nn.utils.clip_grad_norm_(net.parameters(), 1e-5)\n",
         "nn.utils.clip_grad_norm_(net.parameters(), 2.0)\n",
     ),
+    "a loss function of one's own, called for other shapes as well": (
+        "reshape-target",
+        {"line": 2, "how": "unsqueeze", "side": "right"},
+        "def mse(a, b):\n    return ((a - b) ** 2).mean()\n",
+        "def mse(a, b):\n    return ((a - b.reshape_as(a)) ** 2).mean()\n",
+    ),
     # swap-function
     "another loss function": (
         "swap-function",

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from sgd_doctor.fix.changes import Change
-from sgd_doctor.fix.names import origin
+from sgd_doctor.fix.names import bindings, origin, parameter
 from sgd_doctor.fix.source import (
     Source,
     called_name,
@@ -35,7 +35,27 @@ def reshape_target(source: Source, args: dict[str, Any]) -> list[Change] | None:
     method = f".{how[1]}({how[2] or args.get('dim', 1)})"
     operand = args.get("operand") or _meant(str(args["how"]))
     found = _operand(source, args, operand)
-    return _reshaped(source, found, method) if found is not None else None
+    if found is None:
+        return None
+    other = _other_side(source, found)
+    if other is not None and _is_parameter(source, found):
+        # A loss function of the user's own may be called elsewhere with shapes that agree already.
+        method = f".reshape_as({source.code(other)})"
+    return _reshaped(source, found, method)
+
+
+def _other_side(source: Source, node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What ``node`` is subtracted from, or what is subtracted from it, where that is short."""
+    above = source.parent(node)
+    if not isinstance(above, cst.BinaryOperation):
+        return None
+    other = above.right if above.left is node else above.left
+    return other if isinstance(other, cst.Name) else None
+
+
+def _is_parameter(source: Source, node: cst.BaseExpression) -> bool:
+    found = bindings(source, node) if isinstance(node, cst.Name) else []
+    return len(found) == 1 and parameter(source, found[0].node) is not None
 
 
 def _meant(how: str) -> str:
@@ -109,7 +129,8 @@ def _of_difference(
 
 def _reshaped(source: Source, node: cst.BaseExpression, method: str) -> list[Change]:
     start, end = source.outer_span(node)
-    if normalised(source.code(node)).endswith(method):
+    code = normalised(source.code(node))
+    if code.endswith(normalised(method)) or ".reshape_as(" in code:
         return []
     if is_primary(node):
         return [Change(end, end, method)]

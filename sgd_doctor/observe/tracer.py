@@ -30,6 +30,9 @@ from sgd_doctor.recording import Operand, Operation
 
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
+SHAPED_LIKE = {"view_as", "reshape_as", "expand_as", "type_as"}
+MADE_LIKE = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"}
+"""New values in the shape of a tensor: they depend on nothing."""
 _GETTERS = {"data", "T", "mT", "H", "mH", "real", "imag"}
 _WEIGHT_FUNCTIONS = {
     "linear",
@@ -187,7 +190,9 @@ class Tracer(TorchFunctionMode):
             else []
         )
         inputs = list(tensor_arguments(args, kwargs))
-        if not inputs:
+        if name in SHAPED_LIKE:
+            inputs = inputs[:1]  # of the other tensor only the shape or the type is read
+        if not inputs or name in MADE_LIKE:
             return
         if self.on_call is not None and name in WATCHED:
             self.on_call(name, args, kwargs)
