@@ -21,7 +21,7 @@ class Data(torch.utils.data.Dataset):
 
     def __getitem__(self, i):
         x = X[i]
-        {body}
+        {body}  # here
         return x, three[i]
 
 
@@ -30,7 +30,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 loader = torch.utils.data.DataLoader(Data(), batch_size=20, shuffle=True)
 for epoch in range(30):
     for x, y in loader:
-        loss = F.cross_entropy(model(x), y)  # here
+        loss = F.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
