@@ -94,6 +94,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "def mse(a, b):\n    return ((a - b) ** 2).mean()\n",
         "def mse(a, b):\n    return ((a - b.reshape_as(a)) ** 2).mean()\n",
     ),
+    "a sigmoid that another loss needs": (
+        "drop-activation",
+        {"line": 1, "name": "sigmoid"},
+        "out = torch.sigmoid(net(x))\nloss = F.binary_cross_entropy_with_logits(out, y)\n"
+        "held = F.binary_cross_entropy(torch.sigmoid(net(v)), w)\n",
+        None,
+    ),
     # swap-function
     "another loss function": (
         "swap-function",

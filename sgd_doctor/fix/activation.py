@@ -50,7 +50,7 @@ _NAMESPACES = {"F", "torch", "nn", "functional", "special", "tf"}
 def drop_activation(source: Source, args: dict[str, Any]) -> list[Change] | None:
     """Take the activation ``args["name"]`` at ``args["line"]`` out, by function, method or module."""
     name = str(args["name"]).lower()
-    if name not in CLASSES:
+    if name not in CLASSES or _wanted_elsewhere(source, name):
         return None
     calls = source.at(cst.Call, int(args["line"]))
     applied = [call for call in calls if _argument(source, call, name) is not None]
@@ -64,6 +64,12 @@ def drop_activation(source: Source, args: dict[str, Any]) -> list[Change] | None
     if len(on_line) != 1:
         return None
     return _with_thresholds(source, on_line[0], name, _drop_built(source, on_line[0]))
+
+
+def _wanted_elsewhere(source: Source, name: str) -> bool:
+    """Whether another loss of the file takes probabilities as they are."""
+    losses = {"binary_cross_entropy", "BCELoss"} if name == "sigmoid" else set()
+    return any(called_name(call) in losses for call in source.all(cst.Call))
 
 
 def _with_thresholds(source: Source, call: cst.Call, name: str, changes: list[Change] | None) -> list[Change] | None:
