@@ -30,7 +30,7 @@ def test_few_steps_are_advice_only(tmp_path: Path) -> None:
 
 SLOW = """
 model = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 3))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
 for epoch in range({epochs}):
     loss = F.cross_entropy(model(X), three)
     optimizer.zero_grad()
@@ -40,7 +40,7 @@ for epoch in range({epochs}):
 
 
 def test_loss_that_still_falls_steeply_at_the_end_is_named(tmp_path: Path) -> None:
-    report = diagnosed(tmp_path, DATA + SLOW.format(epochs=14), only=(NAME,))
+    report = diagnosed(tmp_path, DATA + SLOW.format(epochs=12), only=(NAME,))
     assert [(f.check, f.severity) for f in report.problems] == [(NAME, Severity.WARNING)]
 
 
