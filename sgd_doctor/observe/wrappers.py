@@ -11,7 +11,7 @@ def unwrapped(module: nn.Module) -> nn.Module:
     while True:
         if isinstance(module, (DistributedDataParallel, DataParallel)):
             module = module.module
-        elif isinstance(inner := module._modules.get("_orig_mod"), nn.Module):
+        elif isinstance(inner := _child(module, "_orig_mod"), nn.Module):
             module = inner
         else:
             return module
@@ -33,3 +33,8 @@ def local(tensor: Tensor) -> Tensor:
     """The part of a sharded tensor that this process holds: measuring the whole would talk to the other processes."""
     part = getattr(tensor, "_local_tensor", None)
     return part if isinstance(part, Tensor) else tensor
+
+
+def _child(module: nn.Module, name: str) -> nn.Module | None:
+    """A direct child; the table of a scripted module is no dictionary."""
+    return module._modules[name] if name in module._modules else None  # noqa: SIM401
