@@ -48,6 +48,11 @@ def lr_factor(interventions: Sequence[Intervention]) -> float:
     return math.prod(float(i.args["factor"]) for i in interventions if i.name == "lr")
 
 
+def without_lr(interventions: Sequence[Intervention]) -> tuple[Intervention, ...]:
+    """``interventions`` but those of the learning rate."""
+    return tuple(i for i in interventions if i.name != "lr")
+
+
 @dataclass
 class Lab:
     """Makes experiments on one loop and remembers them.

@@ -10,7 +10,7 @@ import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.findings import Intervention
-from sgd_doctor.lab import Lab, Trial, lr_factor, scaled_lr
+from sgd_doctor.lab import Lab, Trial, lr_factor, scaled_lr, without_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.scoring import initial
 
@@ -122,8 +122,7 @@ class LrExperiments:
 
     def arm(self, factor: float) -> tuple[Intervention, ...]:
         """What is treated, at another rate: one change of lr in all."""
-        others = tuple(i for i in self.applied if i.name != "lr")
-        return (*others, scaled_lr(factor * lr_factor(self.applied), self.written))
+        return (*without_lr(self.applied), scaled_lr(factor * lr_factor(self.applied), self.written))
 
     def control(self) -> Trial:
         return self.trials[1.0] if 1.0 in self.trials else self.at([1.0])[0]

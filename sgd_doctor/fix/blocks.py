@@ -119,6 +119,13 @@ def take_line(source: Source, node: Statement) -> tuple[Change, str] | None:
     return Change(start, source.next_line(end), ""), source.text[start:end]
 
 
+def dedented(source: Source, text: str, node: cst.CSTNode, target: cst.CSTNode) -> str:
+    """``text``, the lines of the statement ``node``, indented as ``target`` is."""
+    inner, outer = indent_of(source, node), indent_of(source, target)
+    lines = text.splitlines(keepends=True)
+    return "".join(outer + line.removeprefix(inner) if line.startswith(inner) else line for line in lines)
+
+
 def move(source: Source, node: Statement, target: cst.CSTNode, *, after: bool) -> list[Change] | None:
     """Move a statement with its comments before or after another one of the same block."""
     if block_of(source, node) is not block_of(source, target):

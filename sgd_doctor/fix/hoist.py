@@ -6,9 +6,10 @@ from typing import Any
 
 import libcst as cst
 
-from sgd_doctor.fix.blocks import Statement, indent_of, insert_after, only, statements_at, take_line
+from sgd_doctor.fix.blocks import Statement, dedented, insert_after, only, statements_at, take_line
 from sgd_doctor.fix.changes import Change
 from sgd_doctor.fix.loops import backward_at, step_at
+from sgd_doctor.fix.names import is_stored
 from sgd_doctor.fix.source import Source, called_name
 
 _CUTS = ("detach", "data")
@@ -47,28 +48,15 @@ def hoist_out_of_loops(source: Source, args: dict[str, Any]) -> list[Change] | N
     if taken is None:
         return None
     removed, text = taken
-    inner, outer = indent_of(source, statement), indent_of(source, loop)
-    lines = text.splitlines(keepends=True)
-    moved = "".join(outer + line.removeprefix(inner) if line.startswith(inner) else line for line in lines)
     place = source.line_start(source.span(loop)[0])
-    return [Change(place, place, moved + source.newline), removed]
+    return [Change(place, place, dedented(source, text, statement, loop) + source.newline), removed]
 
 
 def _reads_from(source: Source, statement: Statement, loop: cst.For | cst.While) -> bool:
     """Whether the statement reads something that the loop makes."""
-    own = {node.value for node in source.all(cst.Name, statement) if _is_stored(source, node)}
-    made = {node.value for node in source.all(cst.Name, loop) if _is_stored(source, node)} - own
+    own = {node.value for node in source.all(cst.Name, statement) if is_stored(source, node)}
+    made = {node.value for node in source.all(cst.Name, loop) if is_stored(source, node)} - own
     return any(node.value in made for node in source.all(cst.Name, statement))
-
-
-def _is_stored(source: Source, name: cst.Name) -> bool:
-    parent: cst.CSTNode | None = source.parent(name)
-    below: cst.CSTNode = name
-    while isinstance(parent, cst.Tuple | cst.List | cst.Element):
-        below, parent = parent, source.parent(parent)
-    if isinstance(parent, cst.AssignTarget):
-        return True
-    return isinstance(parent, cst.For | cst.CompFor | cst.AugAssign | cst.AnnAssign) and parent.target is below
 
 
 def divide_loss(source: Source, args: dict[str, Any]) -> list[Change] | None:

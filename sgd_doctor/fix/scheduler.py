@@ -9,7 +9,7 @@ import libcst as cst
 from sgd_doctor.fix.blocks import (
     Statement,
     block_of,
-    indent_of,
+    dedented,
     move,
     only,
     siblings,
@@ -54,9 +54,7 @@ def dedent_scheduler(source: Source, args: dict[str, Any]) -> list[Change] | Non
     if taken is None:
         return None
     removed, text = taken
-    inner, outer = indent_of(source, scheduler), indent_of(source, loop)
-    lines = text.splitlines(keepends=True)
-    moved = "".join(outer + line.removeprefix(inner) if line.startswith(inner) else line for line in lines)
+    moved = dedented(source, text, scheduler, loop)
     if scheduler is siblings(source, scheduler)[-1] and removed.end >= _end(source, loop):
         newline = source.text[removed.start + len(text) : removed.end]
         return [Change(removed.start, removed.end, moved + newline)]

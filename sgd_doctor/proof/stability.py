@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.findings import Evidence, Intervention
+from sgd_doctor.lab import without_lr
 from sgd_doctor.learning_rate import user_lr
 from sgd_doctor.proof.case import Case
 
@@ -24,7 +25,7 @@ def stability(case: Case) -> Evidence | None:
     facts = case.observed.facts
     if not facts.optimizers or facts.optimizers[0].kind != "SGD" or not case.can_probe():
         return None
-    arm = (*(i for i in case.applied if i.name != "lr"), MEASURE)
+    arm = (*without_lr(case.applied), MEASURE)
     trial = case.lab.run([arm], STEPS, "loss", "how large is the curvature?")[0]
     found = trial.recording.facts.signals.curvature if trial.recording is not None else ()
     curvature = float(np.median(np.abs(found))) if found else 0.0

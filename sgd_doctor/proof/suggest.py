@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor import stats
-from sgd_doctor.lab import Trial, scaled_lr
+from sgd_doctor.lab import Trial, scaled_lr, without_lr
 from sgd_doctor.learning_rate import AS_GOOD, HALF_DECADE, NEAR, centre_factor, obstacle, user_lr
 from sgd_doctor.proof.case import Case
 from sgd_doctor.recording import Recording
@@ -30,7 +30,7 @@ class LrSuggester:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.applied = tuple(i for i in case.applied if i.name != "lr")
+        self.applied = without_lr(case.applied)
         self.lr = user_lr(case.observed)
         self.spent = 0
 
