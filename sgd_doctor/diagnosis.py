@@ -26,8 +26,6 @@ from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut
 
 ROUNDS = 6
-LAST_RESORT = ("undertrained",)
-"""Symptoms that are named only where no cause was found."""
 
 
 class Examiner:
@@ -183,7 +181,7 @@ class Examiner:
             if cause is not None and (symptom.check not in remaining or self.case.current is self.case.observed):
                 seen = (*cause.finding.explains, symptom.check)
                 cause.finding = msgspec.structs.replace(cause.finding, explains=tuple(dict.fromkeys(seen)))
-            elif symptom.check in LAST_RESORT and self.case.has_cause():
+            elif symptom.last_resort and self.case.has_cause():
                 continue
             elif crashed is None or symptom.check == "divergence":
                 self.case.conclude(symptom, None, None)

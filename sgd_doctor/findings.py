@@ -123,6 +123,15 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """A fact whose treated run is no better becomes advice."""
     only_proven: bool = False
     """Nothing is said where the treated run is no better."""
+    last_resort: bool = False
+    """A symptom that is named only where no cause was found."""
+    margin: float | None = None
+    """How far the treated run of a knob has to beat the best run at another lr alone, in units of the trivial loss;
+    None: as far as any."""
+    at_written_lr: bool = False
+    """A knob that needs another lr besides is no cure of its own."""
+    least_share: float | None = None
+    """Share of the untreated loss that the treated run of full length has to take away, whatever it gains else."""
     regularises: bool = False
     """What the treatment takes away may help on held-out data, which are asked as well."""
     long: bool = False

@@ -16,6 +16,9 @@ this only has to be above the noise of an evaluation."""
 LEFT = 0.02
 """Share of the initial statistics that is left at the end, above which the momentum is named as the reason."""
 
+MOST = 0.5
+"""Running statistics always lag behind young weights: the change has to take away most of the held-out loss."""
+
 
 class BnEvalGap(Check):
     """In evaluation mode BatchNorm works with statistics that do not fit the data.
@@ -102,5 +105,6 @@ class BnEvalGap(Check):
             advice=why,
             metric="held_out_loss",
             only_proven=True,
+            least_share=MOST,
             long=True,
         )

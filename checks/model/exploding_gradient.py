@@ -15,6 +15,8 @@ HUGE = 1e4
 LARGE = 50.0
 """First gradient norm of a recurrent model that then broke."""
 LIMIT = 1.0
+MARGIN = 0.1
+"""Clipping shortens the steps as a smaller lr does, so it has to beat the best of these clearly."""
 
 
 class ExplodingGradient(Check):
@@ -91,6 +93,8 @@ class ExplodingGradient(Check):
             treatments=(
                 Treatment((Intervention("clip-gradients", f"gradients clipped to norm {LIMIT:g}", {"limit": LIMIT}),)),
             ),
+            margin=MARGIN,
+            at_written_lr=True,
             explains=("divergence", "lr-too-high", "oscillation", "no-learning", "plateau"),
             advice="call torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) between backward() and step()",
         )

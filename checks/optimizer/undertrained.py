@@ -88,6 +88,7 @@ class Undertrained(Check):
                 Evidence("gain_of_as_many_steps", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"),
             ),
             advice="train for more epochs, until the held-out loss stops falling",
+            last_resort=True,
         )
 
     def _few(self, recording: Recording) -> Suspicion:

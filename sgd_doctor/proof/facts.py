@@ -15,9 +15,6 @@ FACT_GAIN = 0.02
 LONG_SHARE = 0.08
 """Share of the untreated loss by which a full-length run has to be lower, where that is little in units of the trivial
 loss: what the benchmark of the sample scripts counts as clearly worse."""
-MOST_OF_IT = {"bn-eval-gap": 0.5}
-"""Where every run gains something (running statistics always lag behind young weights), the change has to take away
-most of the loss."""
 
 
 class FactProver:
@@ -117,9 +114,9 @@ class FactProver:
             arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}"
         )
         gain = control.score - treated.score
-        share = MOST_OF_IT.get(suspicion.check, LONG_SHARE)
+        share = suspicion.least_share or LONG_SHARE
         lower = control.raw is not None and treated.raw is not None and treated.raw < (1 - share) * control.raw
-        if (gain > NEAR and suspicion.check not in MOST_OF_IT) or (gain > FACT_GAIN and lower):
+        if (gain > NEAR and suspicion.least_share is None) or (gain > FACT_GAIN and lower):
             self.case.conclude(suspicion, control, treated)
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True

@@ -12,12 +12,8 @@ from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.report import RuledOut
 
 KNOB_GAIN = 0.1
-KNOB_MARGIN = {"unnormalized-inputs": 0.1, "exploding-gradient": 0.1}
-"""How far a treated run has to beat the best lr-only run (input bench: .13 gives P .91, R 1.0).  Clipping shortens
-the steps as a smaller lr does, so it has to win clearly as well."""
-AT_USERS_LR = ("exploding-gradient",)
-"""Clipping that needs a smaller lr besides is no cure of its own."""
 DEFAULT_MARGIN = 0.05
+"""How far a treated run has to beat the best lr-only run, where the check names no other margin."""
 SMELL_SHARE = 0.8
 NO_TUNING = 0.0101
 """An lr that has to shrink to this share is no matter of tuning: a change that does as well at the written lr is the
@@ -38,10 +34,10 @@ class KnobProver:
             control = base.control()
             lr_factor, lr_best = base.best()
             best, factor, plain = self.treated_arms(suspicion, base, steps)
-            if suspicion.check in AT_USERS_LR or suspicion.rule is Rule.SMELL:
+            if suspicion.at_written_lr or suspicion.rule is Rule.SMELL:
                 best, factor = plain, 1.0
             gain = control.score - best.score
-            margin = KNOB_MARGIN.get(suspicion.check, DEFAULT_MARGIN)
+            margin = suspicion.margin or DEFAULT_MARGIN
             enough = lr_best.score - best.score >= margin
             if suspicion.rule is Rule.SMELL:
                 enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
