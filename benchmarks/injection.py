@@ -2,8 +2,8 @@
 
 Mutation operators change the source of the healthy scripts of ``sample_scripts/`` in one place. A mutant first runs
 natively beside its script, with the same seeds: one that does not end clearly worse (``worse`` of ``corpus.py``) does
-no harm and is counted apart, as is one that crashes, and one whose printed numbers cannot be compared. Then it is
-diagnosed. The unmutated scripts are diagnosed, too.
+no harm and is counted apart, as is one that crashes, and one whose printed numbers cannot be compared. The others
+are diagnosed. The unmutated scripts are diagnosed, too.
 
     python benchmarks/injection.py --most 300 --json out.jsonl   a balanced sample; the file collects results, and a
                                                                  second call goes on where the first was cut
@@ -44,7 +44,9 @@ from sgd_doctor.session import Talk, diagnose_target
 
 NONE = "none"
 SEEDS = (0, 1)
-"""A mutant hurts if it ends worse with each of these."""
+"""A mutant hurts if it ends worse with each of these; the second is asked where the first leaves a doubt."""
+NO_DOUBT = 3.0
+"""A loss, or a share of errors, of so many times the script's is no matter of the seed."""
 LEAST_LOSS = 0.02
 """Least loss, in units of the script's first loss, that a harmful fault costs: below it nothing was left to learn."""
 Mutant = tuple[dict[str, Any], Operator, str]
@@ -158,17 +160,18 @@ def natively(entry: dict[str, Any], operator: Operator, script: Path) -> tuple[s
             f"{good.metric_name or 'loss'} {good.metric:.4g} -> {mutant.metric:.4g}, "
             f"loss {good.last_loss:.4g} -> {mutant.last_loss:.4g}"
         )
-        if not verdicts[-1]:
+        if not verdicts[-1] or mutant.moved == 0 or not mutant.cost < NO_DOUBT * good.cost:
             break
     group = "no reference" if None in verdicts else "hurts" if all(verdicts) else "harmless"
     return group, "; ".join(words)
 
 
-def diagnosed(entry: dict[str, Any], script: Path, row: Row) -> Row:
+def diagnosed(entry: dict[str, Any], script: Path, row: Row, budget: float) -> Row:
     """The row with what a diagnosis of ``script`` says."""
     started = time.monotonic()
     os.chdir(script.parent)
-    outcome = diagnose_target(Target("script", script.name, tuple(entry.get("argv", ()))), Options(), Talk())
+    options = Options(budget=budget)
+    outcome = diagnose_target(Target("script", script.name, tuple(entry.get("argv", ()))), options, Talk())
     report = outcome.report
     row.problems = [f.check for f in report.problems]
     row.advice = [f.check for f in report.findings if f not in report.problems]
@@ -179,13 +182,14 @@ def diagnosed(entry: dict[str, Any], script: Path, row: Row) -> Row:
     return row
 
 
-def examine(entry: dict[str, Any], operator: Operator | None, text: str) -> Row:
-    """Run one mutant natively, then diagnose it (also where it does no harm: nothing may be said then)."""
+def examine(entry: dict[str, Any], operator: Operator | None, text: str, budget: float, everything: bool) -> Row:
+    """Run one mutant natively, then diagnose it; one without harm only where ``everything`` is wanted."""
     with tempfile.TemporaryDirectory() as scratch:
         script = in_its_folder(entry, text, Path(scratch))
         group, native = natively(entry, operator, script) if operator is not None else ("unmutated", "")
         row = Row(entry["path"], operator.name if operator else NONE, group, native)
-        return diagnosed(entry, script, row) if group != "no reference" else row
+        wanted = everything or group not in ("harmless", "no reference")
+        return diagnosed(entry, script, row, budget) if wanted else row
 
 
 def show(row: Row) -> None:
@@ -235,6 +239,7 @@ def totals(rows: list[Row]) -> None:
     """The figures of ``docs/accuracy.md``."""
     hurting, crashed = ([r for r in rows if r.group == group] for group in ("hurts", "crashes"))
     harmless = [r for r in rows if r.group == "harmless"]
+    looked_at = [r for r in harmless if r.seconds]
     plain = [r for r in rows if r.operator == NONE]
     share = sum(r.first for r in hurting) / len(hurting) if hurting else math.nan
     print(f"\nmutants           {len(rows) - len(plain)}")
@@ -242,7 +247,8 @@ def totals(rows: list[Row]) -> None:
     print(f"cause first       {sum(r.first for r in hurting)}/{len(hurting)} ({share:.1%})")
     print(f"among first three {sum(r.among for r in hurting)}/{len(hurting)}")
     print(f"crashed           {len(crashed)}, explained first {sum(r.first for r in crashed)}")
-    print(f"harmless          {len(harmless)}, nothing but the cause said {sum(_calm(r) for r in harmless)}")
+    calm = sum(map(_calm, looked_at))
+    print(f"harmless          {len(harmless)}, diagnosed {len(looked_at)}, no wrong cause in {calm}")
     print(f"no reference      {sum(r.group == 'no reference' for r in rows)}")
     print(f"unmutated         {len(plain)}, false alarms {sum(bool(r.problems) for r in plain)}")
 
@@ -287,6 +293,8 @@ def main() -> int:
     parser.add_argument("--part", default="1/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--most", type=int, default=10**6, help="a balanced sample of so many")
     parser.add_argument("--json", default="", help="file of results, one a line: what it holds is not run again")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for the experiments of one diagnosis")
+    parser.add_argument("--everything", action="store_true", help="diagnose mutants without harm, too")
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--show", action="store_true", help="print the mutants as diffs")
     parser.add_argument("--count", action="store_true", help="print how many mutants each operator makes")
@@ -304,7 +312,7 @@ def main() -> int:
         key = entry["path"], operator.name if operator else NONE
         if key in done:
             continue
-        done[key] = examine(entry, operator, text)
+        done[key] = examine(entry, operator, text, arguments.budget, arguments.everything)
         show(done[key])
         if arguments.json:
             with open(arguments.json, "a") as file:

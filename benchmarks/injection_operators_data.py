@@ -93,15 +93,15 @@ def bce_on_logits(s: Source) -> list[Edit]:
     return _other_loss(s, LOGIT_LOSSES, "binary_cross_entropy")
 
 
-@operator("squared-labels", "wrong-loss-for-task", "mse-for-classification", same_loss=False)
-def squared_labels(s: Source) -> list[Edit]:
-    """The number of the class as a regression target."""
+@operator("argmax-in-loss", "nondifferentiable-op", "script-crashed", same_loss=False)
+def argmax_in_loss(s: Source) -> list[Edit]:
+    """Squared error of the predicted class."""
     edits = []
     for call in s.training_losses(CLASS_LOSSES):
         output, target = call.args
         if not _simple(output):
             return []
-        new = f"torch.nn.functional.mse_loss({s.code(output)}.mean(dim=1), {s.code(target)}.float())"
+        new = f"torch.nn.functional.mse_loss({s.code(output)}.argmax(dim=1).float(), {s.code(target)}.float())"
         edits.append(s.replace(call, new))
     return edits
 
