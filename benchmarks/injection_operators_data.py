@@ -200,7 +200,7 @@ def features_small(s: Source) -> list[Edit]:
 @operator("column-x1000", "unnormalized-inputs")
 def column_x1000(s: Source) -> list[Edit]:
     """One feature in other units than the rest."""
-    scale = "1 + 999 * (torch.arange(({x}).shape[-1]) == 0)"
+    scale = "1 + 999 * (torch.arange(({x}).shape[-1]) == ({x}).shape[-1] // 2)"
     return _features(s, "({x}) * (" + scale + ")")
 
 

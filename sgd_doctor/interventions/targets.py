@@ -104,6 +104,8 @@ class OneBatch(_OtherTarget):
         o = self.observer
         if len(o.stack) != 1 or o.in_backward or o.evaluating or not torch.is_grad_enabled():
             return None
+        if any(isinstance(a, Tensor) and o.tracer.is_derived(a) for a in args):
+            return None  # a loss that is a module, or the second of two models in a row
         if self._inputs is None:
             self._inputs = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         self.applied += 1

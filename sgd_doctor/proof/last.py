@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgd_doctor.findings import Suspicion
+import msgspec
+
+from sgd_doctor.findings import Evidence, Suspicion, finite
+from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import LrExperiments, obstacle
-from sgd_doctor.proof.case import Case, shown
+from sgd_doctor.proof.case import SET_ASIDE, Case, shown
 from sgd_doctor.report import RuledOut
 
 STEPS = 200
@@ -15,6 +18,11 @@ STUCK = 0.9
 FITTED = 0.5
 """The same for the treated run, below which it has (docs/proof.md: one-batch overfit)."""
 FACTORS = (0.1, 1.0, 10.0)
+NOTHING_UNSEEN = 0.97
+"""Loss on samples set aside, in units of the best constant answer's, from which on nothing of what was learned holds for
+them. A task that can be learned is far below where its training loss is below STUCK; wrong labels give 1 and more."""
+LEAST_UNSEEN = 20
+"""Samples set aside that can tell."""
 
 
 class LastProver:
@@ -40,6 +48,8 @@ class LastProver:
         plain.at(FACTORS, why=f"{suspicion.check}: does any learning rate learn anything?")
         plain.centre()
         _, best = plain.best()
+        if not best.score > STUCK and self.only_memorised(suspicion, best):
+            return
         if not best.score > STUCK:
             why = f"another learning rate does learn (loss {shown(best.raw)})"
             self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
@@ -55,3 +65,25 @@ class LastProver:
             self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
             return
         self.case.conclude(suspicion, plain.control(), found)
+
+    def only_memorised(self, suspicion: Suspicion, best: Trial) -> bool:
+        """Whether what the best rate learns is worth nothing on samples set aside; concludes so if it is."""
+        task = self.case.observed.facts.task
+        why = f"{suspicion.check}: does what is learned hold for samples set aside?"
+        trial = self.case.lab.run([(SET_ASIDE, *best.interventions)], best.steps, suspicion.metric, why)[0]
+        held = trial.recording.facts.held_out if trial.recording is not None else ()
+        aside = next((h for h in held if h.site < 0), None)
+        loss = aside.loss[-1] if aside is not None and aside.loss else None
+        if task is None or not task.trivial_loss or aside is None or loss is None:
+            return False
+        if aside.samples < LEAST_UNSEEN or not loss > NOTHING_UNSEEN * task.trivial_loss:
+            return False
+        seen = (
+            f"on {aside.samples} samples set aside the loss is {shown(loss)}, that of a constant answer "
+            f"{shown(task.trivial_loss)}, though {shown(best.raw)} is reached on the others"
+        )
+        evidence = Evidence("set_aside_loss", finite(loss), f"< {shown(task.trivial_loss)}", seen)
+        title = f"the labels seem to have nothing to do with the inputs: {seen}"
+        found = msgspec.structs.replace(suspicion, title=title, evidence=(*suspicion.evidence, evidence))
+        self.case.conclude(found, None, None)
+        return True
