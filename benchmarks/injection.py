@@ -3,7 +3,7 @@
 Mutation operators change the source of the healthy scripts of ``sample_scripts/`` in one place. A mutant first runs
 natively beside its script, with the same seeds: one that does not end clearly worse (``worse`` of ``corpus.py``) does
 no harm and is counted apart, as is one that crashes, and one whose printed numbers cannot be compared. The others
-are diagnosed. The unmutated scripts are diagnosed, too.
+are diagnosed, in forks of this process so that torch is imported once. The unmutated scripts are diagnosed, too.
 
     python benchmarks/injection.py --most 300 --json out.jsonl   a balanced sample; the file collects results, and a
                                                                  second call goes on where the first was cut
@@ -16,21 +16,27 @@ are diagnosed. The unmutated scripts are diagnosed, too.
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import argparse
 import difflib
 import json
 import math
-import os
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import injection_operators_data  # noqa: F401  the import enters its operators into the table
 from accuracy import SAMPLES, entries
@@ -38,9 +44,16 @@ from corpus import Change, Run, run, worse
 from injection_operators import OPERATORS, Operator
 from injection_source import Source
 
-from sgd_doctor.options import Options
+from sgd_doctor.assemble import report_of
+from sgd_doctor.diagnosis import Examiner
+from sgd_doctor.findings import Intervention
+from sgd_doctor.lab import Lab
+from sgd_doctor.options import Options, chosen_checks
+from sgd_doctor.recording import Recording
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import Talk, diagnose_target
+from sgd_doctor.run.replays import ProbeRequest
+from sgd_doctor.session import run_spec
+from tests.warm import WarmHarness
 
 NONE = "none"
 SEEDS = (0, 1)
@@ -167,18 +180,30 @@ def natively(entry: dict[str, Any], operator: Operator, script: Path) -> tuple[s
 
 
 def diagnosed(entry: dict[str, Any], script: Path, row: Row, budget: float) -> Row:
-    """The row with what a diagnosis of ``script`` says."""
+    """The row with what a diagnosis of ``script`` says: as the command's, without the diffs."""
     started = time.monotonic()
     os.chdir(script.parent)
     options = Options(budget=budget)
-    outcome = diagnose_target(Target("script", script.name, tuple(entry.get("argv", ()))), options, Talk())
-    report = outcome.report
+    checks, _ = chosen_checks(options)
+    harness = WarmHarness(Target("script", script.name, tuple(entry.get("argv", ()))), run=run_spec(options))
+    try:
+        recording = harness.observe(started + options.time_limit)
+        deadline = time.monotonic() + budget
+
+        def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure: bool) -> list[Recording | None]:
+            return harness.probe([ProbeRequest(arm, steps, measure) for arm in arms], deadline=deadline)
+
+        lab = Lab(recording, probe)
+        diagnosis = Examiner(lab, checks, seconds_left=lambda: deadline - time.monotonic()).examine()
+        report = report_of(recording, diagnosis, lab, replay=harness.replay, command=None)
+    finally:
+        harness.close()
+        os.chdir(SAMPLES)
     row.problems = [f.check for f in report.problems]
     row.advice = [f.check for f in report.findings if f not in report.problems]
     row.titles = [f"{f.check}:{f.location.line if f.location else '-'} {f.title}" for f in report.findings]
     row.ruled_out = [f"{r.check}: {r.reason}" for r in (*report.ruled_out, *report.not_checked)]
     row.seconds = round(time.monotonic() - started, 1)
-    os.chdir(SAMPLES)
     return row
 
 
