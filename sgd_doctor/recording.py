@@ -189,6 +189,10 @@ class Features(msgspec.Struct, frozen=True):
     """Class of the module that reads the layer's output."""
     varies: bool = True
     """Whether any two samples (along the first dimension, of all batches) differ."""
+    sampled: tuple[int, ...] = ()
+    """Features that have a histogram, as positions in ``mean``."""
+    histograms: tuple[tuple[int, ...], ...] = ()
+    """Of each of them, how many of the values that were kept lie in equal bins from its minimum to its maximum."""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
