@@ -24,7 +24,7 @@ def torchrun(folder: Path, *arguments: str, script: str, processes: int = 2) -> 
 
 
 def test_one_report_for_all_processes(tmp_path: Path) -> None:
-    said = torchrun(tmp_path, "--format", "json", "--save-recording", "run.npz", script=HEALTHY)
+    said = torchrun(tmp_path, "--no-probes", "--format", "json", "--save-recording", "run.npz", script=HEALTHY)
     assert said.returncode == 0, said.stderr
     report = report_of(said)
     assert report["verdict"] == "healthy", report["findings"]
@@ -38,6 +38,21 @@ def test_one_report_for_all_processes(tmp_path: Path) -> None:
     assert told is not None
     assert [(r.rank, r.steps, r.ended) for r in told.ranks] == [(0, 36, "finished"), (1, 36, "finished")]
     assert told.wrapper == "DistributedDataParallel"
+
+
+@pytest.mark.long
+def test_all_processes_are_run_again_for_a_proof(tmp_path: Path) -> None:
+    """The change, and in the end the edited script, are tried in both processes at once."""
+    script = HEALTHY.replace("lr=0.1", "lr=60.0").replace("range(3)", "range(9)")
+    options = ("--format", "json", "--budget", "300", "--select", "lr-too-high", "--exit-zero")
+    said = torchrun(tmp_path, *options, script=script)
+    report = report_of(said)
+    first = report["findings"][0]
+    assert (first["check"], first["confidence"]) == ("lr-too-high", "confirmed"), said.stderr
+    assert first["proof"]["treated"] < 0.5 * first["proof"]["baseline"]
+    assert first["fix"]["verified"]
+    assert report["run"]["replay"] == "process"
+    assert any("all of them are started again" in note for note in report["notes"])
 
 
 @pytest.mark.long

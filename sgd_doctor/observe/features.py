@@ -126,8 +126,13 @@ class FeatureStatistics:
             next_layer=self.next_layer,
             varies=self.varies or self.batches == 0,
             sampled=self.kept.positions(),
-            histograms=self.kept.histograms(self.low, self.high) if self.low is not None and self.high is not None else (),
+            histograms=self._histograms(),
         )
+
+    def _histograms(self) -> tuple[tuple[int, ...], ...]:
+        if self.low is None or self.high is None:
+            return ()
+        return self.kept.histograms(self.low, self.high)
 
 
 def _numbers(values: Tensor | None) -> tuple[float, ...]:
