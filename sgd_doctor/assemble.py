@@ -197,12 +197,12 @@ def activations(recording: Recording) -> tuple[ActivationCurve, ...]:
 def targets(recording: Recording) -> TargetScales | None:
     """What the loss was asked to predict."""
     seen, task = recording.facts.signals.targets, recording.facts.task
-    scales = [None if v is None else finite(v) for v in (seen.mean, seen.std, seen.minimum, seen.maximum)]
-    if not seen.counts and all(value is None for value in scales):
+    mean, std, low, high = (None if v is None else finite(v) for v in (seen.mean, seen.std, seen.minimum, seen.maximum))
+    if not seen.counts and all(value is None for value in (mean, std, low, high)):
         return None
     counts = dict(list(seen.counts.items())[:MAX_FEATURES])
-    histogram = None if counts else _histogram(scales[2], scales[3], seen.histogram)
-    return TargetScales(task.kind if task is not None else "unknown", counts, *scales, histogram=histogram)
+    histogram = None if counts else _histogram(low, high, seen.histogram)
+    return TargetScales(task.kind if task is not None else "unknown", counts, mean, std, low, high, histogram)
 
 
 def timeline(recording: Recording) -> tuple[TimelineEntry, ...]:

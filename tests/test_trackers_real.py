@@ -31,7 +31,8 @@ for step in range(60):
 WANDB = (
     "import wandb\nrun = wandb.init(project='held', {how} config={{'lr': 0.1}})\n"
     + LOOP
-    + "    run.log({{'loss': loss.item()}})\nrun.watch(model)\ntorch.save(model.state_dict(), 'last.pt')\nrun.save('last.pt')\n"
+    + "    run.log({{'loss': loss.item()}})\n"
+    "run.watch(model)\ntorch.save(model.state_dict(), 'last.pt')\nrun.save('last.pt')\n"
     "print('logged', run.summary.get('loss') is not None)\nrun.finish()\n"
 )
 MLFLOW = (
