@@ -222,7 +222,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             report = msgspec.json.decode(text, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{name} is not a report of sgd-doctor: {error}") from error
         if report.schema_version != SCHEMA_VERSION:
             raise UsageError(

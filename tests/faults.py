@@ -154,7 +154,7 @@ FAULTS = {
             def __repr__(self): return '<img src=x onerror=alert(1)>' * 9999
             def forward(self, x): return getattr(self, '</code><script>\\x1b[2J')(x)
         odd = Odd()
-        odd.add_module('</code><script>\\x1b[2J', nn.Linear(4, 1))
+        odd._modules['</code><script>\\x1b[2J'] = nn.Linear(4, 1)
         opt = torch.optim.SGD(odd.parameters(), 1e-2)
         for i in range(30):
             x = torch.randn(8, 4)
