@@ -78,8 +78,8 @@ def deliver(report: Report, outputs: Outputs, *, asked: bool) -> list[str]:
             sys.stdout.write("\n")
     if failed and asked:
         raise failed[0]
-    for error in failed:
-        print(f"sgd-doctor: {error}", file=sys.stderr)
+    for failure in failed:
+        print(f"sgd-doctor: {failure}", file=sys.stderr)
     return written
 
 
