@@ -19,6 +19,7 @@ for step in range(120):
     {update}
 """
 )
+IN_PLACE = "with torch.no_grad():\n        for w in (w1, w2):\n            w -= 0.1 * w.grad\n            w.grad = None"
 IN_VAIN = "for w in (w1, w2):\n        w = w - 0.1 * w.grad\n    w1.grad = w2.grad = None"
 
 
@@ -39,9 +40,7 @@ for step in range(60):
 )
 HEALTHY = {
     "gradients of inputs": SALIENCY,
-    "update in place": BY_HAND.format(
-        update="with torch.no_grad():\n        for w in (w1, w2):\n            w -= 0.1 * w.grad\n            w.grad = None"
-    ),
+    "update in place": BY_HAND.format(update=IN_PLACE),
     "a few gradients": BY_HAND.replace("range(120)", "range(5)").format(update="print(w1.grad.norm())"),
 }
 
