@@ -10,7 +10,6 @@ from sgd_doctor.findings import Evidence, Suspicion, finite
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import LrExperiments, obstacle
 from sgd_doctor.proof.case import SET_ASIDE, Case, shown
-from sgd_doctor.report import RuledOut
 
 STEPS = 200
 STUCK = 0.9
@@ -19,7 +18,7 @@ FITTED = 0.5
 """The same for the treated run, below which it has (docs/proof.md: one-batch overfit)."""
 FACTORS = (0.1, 1.0, 10.0)
 NOTHING_UNSEEN = 0.97
-"""Loss on samples set aside, in units of the best constant answer's, from which on nothing of what was learned holds for
+"""Loss on samples set aside, in units of the best constant answer's, from which on what was learned is worth nothing to
 them. A task that can be learned is far below where its training loss is below STUCK; wrong labels give 1 and more."""
 LEAST_UNSEEN = 20
 """Samples set aside that can tell."""
@@ -52,7 +51,7 @@ class LastProver:
             return
         if not best.score > STUCK:
             why = f"another learning rate does learn (loss {shown(best.raw)})"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         treatment = suspicion.treatments[0]
         applied = (*self.case.applied, *treatment.interventions)
@@ -62,7 +61,7 @@ class LastProver:
         _, found = treated.best()
         if not found.score < FITTED:
             why = f"{treatment.label}: no better (loss {shown(found.raw)})"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         self.case.conclude(suspicion, plain.control(), found)
 

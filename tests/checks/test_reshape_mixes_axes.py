@@ -70,7 +70,8 @@ class Columns(nn.Module):
         self.layers = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 2))
 
     def forward(self, x):
-        return self.layers(x{moved})
+        x = x{moved}{mark}
+        return self.layers(x)
 
 
 model = Columns()
@@ -85,11 +86,11 @@ for step in range(200):
 
 
 def test_a_table_of_columns_that_is_viewed_as_rows_is_named(tmp_path: Path) -> None:
-    fault(tmp_path, DATA + COLUMNS.format(moved=".reshape(-1, 10)").replace("(-1, 10))", "(-1, 10))  # here"), NAME, steps=150)
+    fault(tmp_path, DATA + COLUMNS.format(moved=".reshape(-1, 10)", mark="  # here"), NAME, steps=150)
 
 
 HEALTHY = {
-    "a table that is transposed": COLUMNS.format(moved=".t()"),
+    "a table that is transposed": COLUMNS.format(moved=".t()", mark=""),
     "transposed": READER.format(moved="x.transpose(0, 1)", mark=""),
     "flattened alike": TAGGER.format(moved=".transpose(0, 1)", mark=""),
     "same order": READER.format(moved="x.view(len(x), 6, 5).transpose(0, 1)", mark=""),
