@@ -25,9 +25,9 @@ STEPS = 60
 NASTY = "<script>alert('x')</script>\"&amp;\x1b[31m\x00\x7f\x85\u202e[bold red]$\\frac{a}$ \udc80 ::error::"
 
 ODD_HISTOGRAMS = (
-    Histogram(math.nan, math.inf, (1,)),
+    Histogram(1e300, -1e300, (1,)),
     Histogram(-1e308, 1e308, (1, 2)),
-    Histogram(0.0, 1.0, (2**70, -1), 2**63),
+    Histogram(0.0, 1.0, (2**62, -1), 2**63),
     Histogram(0.0, 0.0, ()),
 )
 LR_LINE = Location(
