@@ -32,7 +32,14 @@ from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
 from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
-from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
+from sgd_doctor.interventions.targets import (
+    FillNonFinite,
+    OneBatch,
+    PermuteTargets,
+    RescaleTargets,
+    ShuffleBatches,
+    WeightClasses,
+)
 from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
@@ -72,6 +79,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "rescale-targets": RescaleTargets,
     "fill-nonfinite": FillNonFinite,
     "one-batch": OneBatch,
+    "permute-targets": PermuteTargets,
     "weight-classes": WeightClasses,
     "shuffle-batches": ShuffleBatches,
     "reinitialise": Reinitialise,
