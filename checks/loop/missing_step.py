@@ -63,6 +63,7 @@ class MissingStep(Check):
             or recording.steps
             or facts.manual_steps
             or facts.weights_moved
+            or (facts.signals.scaling is not None and facts.signals.scaling.steps)  # amp-misuse says more
         ):
             return None
         backward = recording.event_sites("backward")
