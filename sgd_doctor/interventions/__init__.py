@@ -41,7 +41,7 @@ from sgd_doctor.interventions.targets import (
     ShuffleBatches,
     WeightClasses,
 )
-from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGradients, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
@@ -66,6 +66,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "keep-layer": KeepLayer,
     "keep-model": KeepModel,
     "keep-graph": KeepGraph,
+    "keep-gradients": KeepGradients,
     "train-mode": TrainMode,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
     "recompute-statistics": RecomputeStatistics,

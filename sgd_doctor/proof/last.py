@@ -13,7 +13,6 @@ from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicio
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import LrExperiments, obstacle
 from sgd_doctor.proof.case import Case, shown
-from sgd_doctor.report import RuledOut
 
 STEPS, LEAST_STEPS = 200, 100
 """Steps within which a sound loop memorises one batch; with fewer than the second nothing is said about it."""
