@@ -83,14 +83,14 @@ class LastProver:
             if explained:
                 self.case.conclude(cause, seen.control, seen.treated)
             elif seen.outcome is not Outcome.OPEN:
-                self.case.result.ruled_out.append(RuledOut(cause.check, seen.text))
+                self.case.rule_out(cause, seen.text)
         for symptom in () if explained else symptoms:
             self.name(symptom, seen)
 
     def name(self, symptom: Suspicion, seen: Seen) -> None:
         """Report the standstill itself, as far as it is one."""
         if seen.outcome is Outcome.LATER:
-            self.case.result.ruled_out.append(RuledOut(symptom.check, seen.text))
+            self.case.rule_out(symptom, seen.text)
             return
         if seen.outcome is not Outcome.OPEN:
             observed = finite(seen.treated.raw) if seen.treated is not None else None
@@ -164,7 +164,7 @@ class LastProver:
         treated.at(FACTORS, why=f"{suspicion.check}: {one_batch[0].label}")
         treated.centre()
         _, found = treated.best()
-        if found.raw is None:
+        if found.raw is None or self.case.out_of_time():
             return Seen(Outcome.OPEN, "the time budget was spent")
         if not found.score < FITTED:
             text = f"not even one batch is memorised: over and over, its loss is {shown(found.raw)} after "
