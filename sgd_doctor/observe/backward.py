@@ -47,7 +47,7 @@ class BackwardWatch(Part):
                 "accuracy": _nan(o.pair.accuracy),
                 "balanced_error": _nan(o.pair.balanced_error),
             }
-        o.losses.append(value)
+        o.losses.append(o.scaling.own_size(value))
         o.steps.before_backward()
 
     def _look_at_graph(self, loss: Tensor) -> None:

@@ -16,7 +16,7 @@ class ScalingWatch(Part):
     """Follows one scaler: the gradients are scaled from ``scale(loss).backward()`` until ``unscale_`` or ``step``."""
 
     site = direct_site = clip_site = -1
-    factor = 0.0
+    factor = _scale = 0.0
     steps = skipped = direct = clipped = 0
     scaled = stepping = False
     _made = 0
@@ -24,9 +24,13 @@ class ScalingWatch(Part):
     @guarded
     def scales(self, scaler: GradScaler) -> None:
         """A loss is scaled."""
-        self.scaled = True
+        self.scaled, self._scale = True, float(scaler.get_scale())
         if self.site < 0:
-            self.site, self.factor = self.observer.sites.here(), float(scaler.get_scale())
+            self.site, self.factor = self.observer.sites.here(), self._scale
+
+    def own_size(self, loss: float) -> float:
+        """The loss as the script computed it, before it was scaled."""
+        return loss / self._scale if self.scaled and self._scale > 0 else loss
 
     @guarded
     def unscales(self) -> None:
