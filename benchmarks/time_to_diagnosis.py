@@ -34,7 +34,8 @@ def diagnose(path: Path, begun: float) -> dict[str, float]:
     from sgd_doctor.render import write_report
     from sgd_doctor.run.launch import Target
     from sgd_doctor.run.spec import Note
-    from sgd_doctor.session import Talk, diagnose_target
+    from sgd_doctor.session import diagnose_target
+    from sgd_doctor.start import Talk
 
     at = {"start": time.time()}
 

@@ -11,6 +11,7 @@ from sgd_doctor.report import Report
 
 if TYPE_CHECKING:
     from sgd_doctor.recording import Recording
+    from sgd_doctor.studio import Studio
 
 Outputs = list[tuple[str, Path | None]]
 """Forms of the report and the file of each (None: standard output)."""
@@ -46,14 +47,15 @@ def export(
     return written
 
 
-def deliver(report: Report, outputs: Outputs) -> list[str]:
+def deliver(report: Report, outputs: Outputs, studio: Studio) -> list[str]:
     """Write every form, and name the files; text on a terminal is printed with colours."""
     from sgd_doctor.render import render, write_report
 
+    studio.prepare(report)
     written = []
     for form, path in outputs:
         if path is not None:
-            write_report(report, path, form)
+            write_report(report, path, form, content=studio.render(report, form))
             written.append(str(path))
         elif form == "text":
             _print_text(report)

@@ -15,11 +15,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sgd_doctor.errors import SgdDoctorError
-from sgd_doctor.recording import Facts, Recording, from_bytes, load
 from sgd_doctor.run.reaping import (
     Child,
     adopt_orphans,
@@ -33,6 +33,9 @@ from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
 from sgd_doctor.run.world import world_size
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Recording  # it imports numpy: only once the target is running
 
 INTERRUPT_SECONDS = 2.0
 """How long a script may take to go when it is interrupted as a terminal would do it."""
@@ -73,6 +76,8 @@ class ForkServerClient(Replays):
             if world_size() > 1:  # a process on its own would wait for the others forever
                 self.replay, self.why_not_forked = "none", TOGETHER.format(world_size())
         if note.data:
+            from sgd_doctor.recording import from_bytes
+
             self.sent = from_bytes(base64.b64decode(note.data))
         self.on_note(note)
 
@@ -204,6 +209,9 @@ class ProcessReplays(ForkServerClient):
     def __init__(self, run: RunSpec, on_note: Callable[[Note], None] = lambda _: None) -> None:
         super().__init__(on_note)
         self.run = run
+        self.observed = self.results / "observed.npz"
+        self.begun: tuple[Child, int] | None = None
+        """The target's process, and the descriptor of its notes."""
 
     @abstractmethod
     def _start(
@@ -215,6 +223,12 @@ class ProcessReplays(ForkServerClient):
             The process, and the descriptor from which its notes are read.
         """
 
+    def begin(self) -> None:
+        """Start the target; :meth:`observe` does so where this was not called."""
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.begun = self._start(msgspec.structs.replace(self.run, output=str(self.observed)), theirs)
+
     def observe(self, deadline: float) -> Recording:
         """Run the target until its recording is there.
 
@@ -224,14 +238,16 @@ class ProcessReplays(ForkServerClient):
         Raises:
             SgdDoctorError: the child left no recording at all.
         """
-        self.control, theirs = socket.socketpair()
-        output = self.results / "observed.npz"
-        with theirs:
-            child, notes = self._start(msgspec.structs.replace(self.run, output=str(output)), theirs)
+        from sgd_doctor.recording import load
+
+        if self.begun is None:
+            self.begin()
+        assert self.begun is not None
+        child, notes = self.begun
         self._follow(child, notes, deadline)
         late = time.monotonic() >= deadline
         self._see_off(child)
-        recording = self.sent or (load(output) if output.exists() else self._lost(child, deadline))
+        recording = self.sent or (load(self.observed) if self.observed.exists() else self._lost(child, deadline))
         return self._as_it_ended(recording, child, late=late)
 
     def _see_off(self, child: Child) -> None:
@@ -277,6 +293,8 @@ class ProcessReplays(ForkServerClient):
 
     def _lost(self, child: Child, deadline: float) -> Recording:
         """The child ended without a recording: say how, in a recording."""
+        from sgd_doctor.recording import Facts, Recording
+
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
         late = time.monotonic() >= deadline
@@ -322,6 +340,8 @@ def take_recording(path: Path) -> Recording | None:
     """Load a replay's recording and remove the file; None where the replay left none."""
     if not path.exists():
         return None
+    from sgd_doctor.recording import load
+
     recording = load(path)
     path.unlink()
     return recording
