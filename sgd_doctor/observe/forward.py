@@ -46,7 +46,7 @@ class ForwardWatch(Part):
             if o.on_next_forward is not None:
                 o.on_next_forward()
             return None
-        if not o.stack and not o.in_backward and _has_parameters(module):
+        if not o.stack and not o.in_backward and (id(module) in o.roots or _has_parameters(module)):
             self.root_begins(module, args)
         o.stack.append(module)
         self._look_at(module, args)
@@ -192,5 +192,5 @@ class ForwardWatch(Part):
 
 def _has_parameters(module: nn.Module) -> bool:
     if not module._modules:
-        return any(p is not None for p in module._parameters.values())
+        return bool(module._parameters) and any(p is not None for p in module._parameters.values())
     return next(module.parameters(), None) is not None

@@ -63,26 +63,27 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
-    compiling, forward, stack, held = torch.compiler.is_compiling, o.forward, o.stack, o.held
+    traced, exported = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
+    forward, stack, held, grad = o.forward, o.stack, o.held, torch.is_grad_enabled
 
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        if compiling() or transformed():
+        if traced():
             return None
-        if forward.quiet and stack:
+        if stack and forward.quiet:
             stack.append(module)
             return None
-        return forward.begins(module, args)
+        return None if exported() or transformed() else forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if compiling() or transformed() or not stack or stack[-1] is not module:
+        if traced() or not stack or stack[-1] is not module:
             return
         if not forward.quiet or len(stack) == 1:
             forward.ends(module, output)
             return
         stack.pop()
-        if not module._modules and len(held) < MAX_HELD and torch.is_grad_enabled():
+        if not module._modules and len(held) < MAX_HELD and grad() and not transformed():
             held.append((module, output))
 
     patches.hook(modules.register_module_forward_pre_hook(before))
@@ -325,7 +326,8 @@ def _loaders(o: Observer, patches: Patches) -> None:
             if not o.finished and o.here():
                 o.event("data")
                 o.signals.drawn(self)
-                o.ranks.drawn(self, batch)
+                if o.ranks.loaders:
+                    o.ranks.drawn(self, batch)
             return batch
 
         return wrapper
