@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,7 @@ class ForwardWatch(Part):
     def begins(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """A module is called; other arguments for it, or None."""
         o = self.observer
-        if not o.stack and threading.get_ident() != o.thread:
+        if not o.stack and not o.here():
             return None
         if o.finished:
             if o.on_next_forward is not None:

@@ -18,6 +18,7 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe.capture import leave_captures_alone
 from sgd_doctor.observe.counts import SchedulerState
 from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
@@ -56,6 +57,7 @@ def install(observer: Observer) -> Patches:
         _clipping(observer, patches)
         _loaders(observer, patches)
         _initialisers(observer, patches)
+        leave_captures_alone(observer, patches)
     except BaseException:
         patches.undo()
         raise

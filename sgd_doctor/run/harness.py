@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sgd_doctor.errors import SgdDoctorError
+from sgd_doctor.run.memory import side_by_side
 from sgd_doctor.run.reaping import (
     Child,
     adopt_orphans,
@@ -66,6 +67,8 @@ class ForkServerClient(Replays):
         self._probes = 0
         self._buffer = b""
         self.workers = max(1, min(4, os.cpu_count() or 1))
+        self.memory = 0
+        """Bytes that the watched process took at most: a replay may take as much."""
         self._known = set(descendants(os.getpid()))
         self._adopting = adopt_orphans()
 
@@ -75,6 +78,7 @@ class ForkServerClient(Replays):
             self.why_not_forked = note.why
             if world_size() > 1:  # a process on its own would wait for the others forever
                 self.replay, self.why_not_forked = "none", TOGETHER.format(world_size())
+        self.memory = max(self.memory, note.memory)
         if note.data:
             from sgd_doctor.recording import from_bytes
 
@@ -134,8 +138,9 @@ class ForkServerClient(Replays):
         waiting = list(enumerate(requests))
         running: dict[int, tuple[int, Path]] = {}
         results: list[Recording | None] = [None] * len(requests)
+        workers = side_by_side(self.workers, self.memory)
         while (waiting or running) and self.control is not None:
-            while waiting and len(running) < self.workers and time.monotonic() < deadline:
+            while waiting and len(running) < workers and time.monotonic() < deadline:
                 index, request = waiting.pop(0)
                 number, spec = self._spec(request, deadline)
                 running[number] = index, Path(spec.output)
