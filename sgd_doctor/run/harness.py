@@ -220,6 +220,13 @@ class ProcessReplays(ForkServerClient):
         self.observed = self.results / "observed.npz"
         self.begun: tuple[Child, int] | None = None
         """The target's process, and the descriptor of its notes."""
+        self.saved = False
+        """Whether it told that its recording is complete."""
+        self.leave_by = 0.0
+
+    def _take(self, note: Note) -> None:
+        self.saved |= note.at == "saved"
+        super()._take(note)
 
     @abstractmethod
     def _start(
@@ -254,14 +261,25 @@ class ProcessReplays(ForkServerClient):
         child, notes = self.begun
         self._follow(child, notes, deadline)
         late = time.monotonic() >= deadline
-        self._see_off(child)
+        self.leave_by = time.monotonic() + LAST_SECONDS
+        if not self.saved:
+            self._see_off(child)  # how it ended says what became of it
         recording = self.sent or (load(self.observed) if self.observed.exists() else self._lost(child, deadline))
         return self._as_it_ended(recording, child, late=late)
 
+    def close(self) -> None:
+        """Let the script go, end every process and throw the scratch folders away."""
+        if self.begun is not None and self.saved:
+            self._see_off(self.begun[0])
+        super().close()
+
     def _see_off(self, child: Child) -> None:
-        """Let a script that has come to its end run its exit handlers and say its last words."""
+        """Let a script that has come to its end run its exit handlers and say its last words.
+
+        That takes as long as many an experiment: where the recording is there, it is examined meanwhile.
+        """
         try:
-            child.wait(LAST_SECONDS)
+            child.wait(max(0.0, self.leave_by - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)  # alone: its fork server is still needed
         except KeyboardInterrupt:
