@@ -13,6 +13,7 @@ from sgd_doctor.assemble import report_of
 from sgd_doctor.check import Check
 from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
+from sgd_doctor.fix import import_editing
 from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import Options, chosen_checks
@@ -55,6 +56,7 @@ def diagnose_started(harness: Harness, options: Options, talk: Talk, command: st
     """The same for a target that is running already."""
     deadline = time.monotonic() + options.time_limit
     checks, notes = chosen_checks(options)
+    import_editing()
     return conclude(harness.observe(deadline), harness, checks, options, talk, notes, command)
 
 
