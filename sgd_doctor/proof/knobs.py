@@ -115,4 +115,4 @@ class KnobProver:
                 f"another lr alone does as well ({lr_factor:.3g} × lr: loss {shown(lr_best.raw)}, "
                 f"{suspicion.treatments[0].label}: {shown(best.raw)})"
             )
-        self.case.rule_out(suspicion, reason)
+        self.case.rule_out(suspicion, reason, best)
