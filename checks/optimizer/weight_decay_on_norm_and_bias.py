@@ -32,7 +32,7 @@ class WeightDecayOnNormAndBias(Check):
     ## Example
     Bad:
 
-        decayed = [p for n, p in model.named_parameters() if "LayerNorm" not in n]      # modules are called norm1, norm2
+        decayed = [p for n, p in model.named_parameters() if "LayerNorm" not in n]    # they are called norm1
 
     Good:
 

@@ -13,6 +13,7 @@ from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches,
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
+    NegateFunction,
     NegateGradients,
     ReorderRows,
     ReplaceFunction,
@@ -77,6 +78,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "swap-gradient": SwapGradient,
     "scale-gradients": ScaleGradients,
     "scale-loss": ScaleLoss,
+    "negate-function": NegateFunction,
     "negate-gradients": NegateGradients,
     "minimise": Minimise,
     "rescale-targets": RescaleTargets,

@@ -164,7 +164,7 @@ class LastProver:
         treated.at(FACTORS, why=f"{suspicion.check}: {one_batch[0].label}")
         treated.centre()
         _, found = treated.best()
-        if found.raw is None or self.case.out_of_time():
+        if found.raw is None or found.cut or self.case.out_of_time():
             return Seen(Outcome.OPEN, "the time budget was spent")
         if not found.score < FITTED:
             text = f"not even one batch is memorised: over and over, its loss is {shown(found.raw)} after "
