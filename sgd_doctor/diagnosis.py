@@ -60,7 +60,7 @@ class Examiner:
         suspicions, at_first = first, {s.check for s in first}
         for _ in range(ROUNDS):
             open_ = [s for s in suspicions if s.check not in self.case.settled and s.rule is not Rule.SYMPTOM]
-            facts = [s for s in open_ if s.rule is Rule.FACT]
+            facts = [s for s in open_ if s.rule is Rule.FACT and s.check not in self.case.explained()]
             if facts:
                 go_on = self.facts.prove_fact(facts[0])
             else:
@@ -128,6 +128,7 @@ class Examiner:
         if steps < LEAST_STEPS:
             self.case.blocked(suspicions, f"{steps} steps are too few to compare runs")
             return False
+        self.case.lab.measure_task |= any(s.metric != "loss" for s in knobs)
         experiments = LrExperiments(self.case.lab, self.case.applied, self.case.metric, steps)
         if not blocked:
             self.lr_arms(experiments, bool(knobs), lower is not None, higher is not None)

@@ -272,8 +272,9 @@ def _clipping(o: Observer, patches: Patches) -> None:
             site = o.event("clip")
             if any(applier.skips_clip(site) for applier in o.appliers):
                 return torch.zeros(())
+            before = o.signals.clips.begins(original.__name__, site, args, kwargs)
             result = original(*args, **kwargs)
-            o.signals.clipped(original.__name__, site, args, kwargs, result)
+            o.signals.clips.ends(site, before, result)
             return result
 
         return wrapper

@@ -75,6 +75,11 @@ def is_leaf(tensor: Tensor) -> bool:
         return False
 
 
+def storable(value: float) -> float:
+    """JSON has no infinity: what is not finite becomes the largest float, which no limit passes."""
+    return value if math.isfinite(value) else 1e308
+
+
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
     """The shape in plain numbers; -1 where a size is a symbol or differs from row to row (nested tensors)."""
     if tensor.is_nested:
