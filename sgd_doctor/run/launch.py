@@ -72,7 +72,7 @@ class Harness(ProcessReplays):
         self.echo = Echo(echo)
         self._threads: list[threading.Thread] = []
         self._asked = 0
-        self._lost: list[str] = []
+        self._failures: list[str] = []
         """Why the executor's workers did not make a replay, for each that they did not."""
 
     def _start(
@@ -148,9 +148,9 @@ class Harness(ProcessReplays):
         job = Elsewhere(self.target, self.run, self.shield, self.seed)
         found, reasons = spread(self.executor, job, requests, deadline)
         self._asked += len(found)
-        self._lost += reasons
-        if self._lost:
-            lost = f"{len(self._lost)} of {self._asked} were lost ({self._lost[0]})"
+        self._failures += reasons
+        if self._failures:
+            lost = f"{len(self._failures)} of {self._asked} were lost ({self._failures[0]})"
             self.why_not_forked = f"a {type(self.executor).__name__} made them; {lost}"
         return found
 
