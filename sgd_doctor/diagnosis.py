@@ -131,6 +131,11 @@ class Examiner:
         self.case.lab.measure_task |= any(s.metric != "loss" for s in knobs)
         experiments = LrExperiments(self.case.lab, self.case.applied, self.case.metric, steps)
         if not blocked:
+            experiments.ahead(
+                down=bool(knobs) or lower is not None,
+                up=bool(knobs) or higher is not None,
+                treatments=[k.treatments[0].interventions for k in knobs if k.metric == self.case.metric],
+            )
             self.lr_arms(experiments, bool(knobs), lower is not None, higher is not None)
         winner = self.knobs.best_knob(knobs, experiments, steps)
         if winner is not None:
