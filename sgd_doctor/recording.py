@@ -56,6 +56,13 @@ class OptimizerFacts(msgspec.Struct, frozen=True):
     """Hyperparameters of each group when first seen: lr, momentum, weight_decay, dampening, nesterov."""
     steps: int = 0
     names: tuple[str, ...] = ()
+    """Names of its parameters, group after group."""
+    sizes: tuple[int, ...] = ()
+    """Number of parameters in each group when first seen."""
+
+
+PER_BATCH = 0.9
+"""Scheduler steps for each optimizer step from which on a scheduler counts batches and not epochs."""
 
 
 class SchedulerFacts(msgspec.Struct, frozen=True):
@@ -73,6 +80,10 @@ class SchedulerFacts(msgspec.Struct, frozen=True):
     metric_steps: tuple[int, ...] = ()
     before_first_step: int = 0
     """Calls of ``step()`` before the first optimizer step."""
+
+    def per_batch(self, steps: int) -> bool:
+        """Whether it was stepped (nearly) as often as the optimizer, which made ``steps`` steps."""
+        return self.steps >= PER_BATCH * steps
 
 
 class Operand(msgspec.Struct, frozen=True):

@@ -93,7 +93,10 @@ class FillNonFinite(_OtherTarget):
 
 
 class OneBatch(_OtherTarget):
-    """Every step sees the first batch again: can the model fit anything at all?"""
+    """Every step sees the first batch again: can the model fit anything at all?
+
+    Of a smaller batch (the last one of an epoch) it takes the size: the script goes on with targets of its own.
+    """
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
@@ -104,19 +107,37 @@ class OneBatch(_OtherTarget):
         o = self.observer
         if len(o.stack) != 1 or o.in_backward or o.evaluating or not torch.is_grad_enabled():
             return None
-        if any(isinstance(a, Tensor) and o.tracer.is_derived(a) for a in args):
-            return None  # a loss that is a module, or the second of two models in a row
+        if next(module.parameters(), None) is None:
+            return None  # a loss
         if self._inputs is None:
             self._inputs = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         self.applied += 1
+        if any(isinstance(a, Tensor) and a.dim() for a in args):
+            size = next(len(a) for a in args if isinstance(a, Tensor) and a.dim())
+            return tuple(a[:size] if isinstance(a, Tensor) and a.dim() else a for a in self._inputs)
         return self._inputs
 
     def other(self, output: Tensor, target: Tensor) -> Tensor | None:
-        if self.observer.evaluating:
+        if self.observer.evaluating or not target.dim():
             return None
         if self._target is None:
             self._target = target.detach().clone()
-        return self._target if self._target.shape[:1] == output.shape[:1] else None
+        same = self._target[: len(target)]
+        return same if same.shape[:1] == output.shape[:1] else None
+
+
+class PermuteTargets(_OtherTarget):
+    """The targets of each batch change places: they keep their frequencies and tell nothing about the inputs."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._generator = torch.Generator()  # of our own: the script's random numbers stay as they are
+        self._generator.manual_seed(0)
+
+    def other(self, output: Tensor, target: Tensor) -> Tensor | None:
+        if self.observer.evaluating or target.dim() == 0:
+            return None
+        return target[torch.randperm(len(target), generator=self._generator).to(target.device)]
 
 
 class WeightClasses(_OtherTarget):
@@ -132,6 +153,11 @@ class WeightClasses(_OtherTarget):
         if kwargs.get(key) is not None or (key == "weight" and len(args) > 2 and args[2] is not None):
             return None
         weights: Any = torch.tensor(self.args["weights"], dtype=output.dtype, device=output.device)
+        if key == "pos_weight":
+            weights = weights[1]
+        elif name == "binary_cross_entropy":  # has weights of samples only
+            target = args[1] if len(args) > 1 else kwargs["target"]
+            weights = torch.where(target > 0.5, weights[1], weights[0])
         result = func(*args[:2], **kwargs | {key: weights})
         self.applied += 1
         self.observer.tracer._note(name, args, kwargs, result)

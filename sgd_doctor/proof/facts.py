@@ -154,4 +154,4 @@ class FactProver:
     def not_proven(self, suspicion: Suspicion, control: Trial, treated: Trial) -> None:
         """Say in the report that the change was tried and is worth nothing."""
         why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
-        self.case.rule_out(suspicion, why)
+        self.case.rule_out(suspicion, why, treated)

@@ -53,6 +53,25 @@ def test_labels_that_a_larger_rate_merely_memorises_are_named(tmp_path: Path) ->
     assert "set aside" in found.title
 
 
+UNEVEN = """
+wrong = torch.randint(0, 3, (1010,))
+inputs = torch.randn(1010, 10)
+right = 0
+for epoch in range(4):
+    for i in torch.randperm(1010).split(32):
+        out = model(inputs[i])
+        loss = F.cross_entropy(out, wrong[i])  # here
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        right += (out.argmax(1) == wrong[i]).sum().item()
+"""
+
+
+def test_last_batch_of_an_epoch_may_be_smaller(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + MODEL.format(data="") + UNEVEN, NAME, steps=120)
+
+
 HEALTHY = {
     "few samples of a task that can be learned": FEW.format(mixed=""),
     "repaired": MODEL.format(data="") + LOSS.format(mark=""),
