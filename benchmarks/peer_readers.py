@@ -132,7 +132,7 @@ def mldoct_diagnose(folder: Path, rows: Rows) -> list[Said]:
 
     table(folder / "epochs.csv", epochs(rows))
     result = diagnose_csv(str(folder / "epochs.csv"))
-    healthy = "Nominal" in result["title"]
+    healthy = result["label"].lower().startswith("healthy")
     insights = [Said(f"insight: {i}", False) for i in result.get("insights", []) if "Stable" not in i]
     return [] if healthy and not insights else [*([] if healthy else [Said(result["title"])]), *insights]
 
