@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 STEPS = 300
-SECONDS = 4.0
+SECONDS = 2.5
 """What a tool that runs along sees of the script, in steps or CPU seconds; the longest window of any is 200 steps."""
-LOG_SECONDS = 20.0
+LOG_SECONDS = 10.0
 """CPU seconds of the script after which the log ends, as somebody's would who looks after a while."""
 TOOL_SECONDS = 30
 """A tool that has not answered after so many CPU seconds is stopped."""
