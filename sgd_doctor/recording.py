@@ -237,6 +237,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     zero_grads: int = 0
     evaluations: int = 0
     manual_steps: int = 0
+    unmoved_backwards: int = 0
+    """Backward calls in a row, without any optimizer, that found the very same leaves with the very same values."""
     grad_calls: int = 0
     """Calls of ``torch.autograd.grad``."""
     weights_moved: bool = False
