@@ -37,6 +37,8 @@ LOG_SECONDS = 10.0
 """CPU seconds of the script after which the log ends, as somebody's would who looks after a while."""
 TOOL_SECONDS = 30
 """A tool that has not answered after so many CPU seconds is stopped."""
+TOOL_WALL_SECONDS = 300
+"""The same by the clock, for a tool that waits for something."""
 LOSSES = (
     "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "kl_div", "gaussian_nll_loss", "poisson_nll_loss",
@@ -215,7 +217,11 @@ class Wiring:
             signal.setitimer(signal.ITIMER_PROF, TOOL_SECONDS)
             begin()
             return True
-        os.waitpid(child, 0)
+        until = time.monotonic() + TOOL_WALL_SECONDS
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            time.sleep(0.01)
+            if time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
         random.setstate(state)
         self.started = time.process_time()
         return False

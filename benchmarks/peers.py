@@ -18,6 +18,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
@@ -27,7 +28,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ from peer_shim import run_script
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_scripts"
 UNSEEN = HERE / "unseen"
-SCRIPT_SECONDS = 900
-"""Wall seconds for a script with all the tools that run along; what has not answered by then has crashed."""
+SCRIPT_SECONDS = 1800
+"""Wall seconds for a script with all the tools that run along; what has not answered by then says nothing."""
 OURS = "sgd-doctor"
 IMPORTS = (
     "sklearn.datasets", "sklearn.model_selection", "sklearn.preprocessing", "pandas", "torch._dynamo", "torchmortem",
@@ -77,17 +78,9 @@ def along(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
     """One script with every tool that runs along, takes a batch or reads its log."""
     with tempfile.TemporaryDirectory() as place:
         answers = Path(place)
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            run_script(answers, folder / entry["path"], list(entry.get("argv", ())))
-        until = time.monotonic() + SCRIPT_SECONDS
-        while os.waitpid(child, os.WNOHANG) == (0, 0):
-            if time.monotonic() > until:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                break
-            time.sleep(0.1)
+        _forked(lambda: run_script(answers, folder / entry["path"], list(entry.get("argv", ()))))
+        # In a child as well: these start threads, and a process with threads must not be forked.
+        _forked(lambda: (answers / "logs.json").write_text(json.dumps(read_logs(answers, list(LOGS)))))
         end = _read(answers / "end.json").get("end", "killed")
         found: dict[str, Any] = {"end": end}
         for name in (*ALONG, *ONE_BATCH):
@@ -95,7 +88,22 @@ def along(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
             own = answer.get("end", "") not in ("", "ok", "stopped", end)
             crash = answer.get("crash") or (f"ends the script: {answer['end']}" if own else "")
             found[name] = {"said": answer.get("said", []), "crash": crash, "asked": bool(answer)}
-        return found | read_logs(answers, list(LOGS))
+        return found | _read(answers / "logs.json")
+
+
+def _forked(work: Callable[[], Any]) -> None:
+    """Do it in a child that is stopped after ``SCRIPT_SECONDS``."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        work()
+        os._exit(0)
+    until = time.monotonic() + SCRIPT_SECONDS
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.1)
 
 
 def _read(path: Path) -> dict[str, Any]:
