@@ -6,10 +6,11 @@ from typing import Any
 
 import libcst as cst
 
-from sgd_doctor.fix.blocks import Statement, dedented, insert_after, only, statements_at, take_line
+from sgd_doctor.fix.blocks import Statement, dedented, insert_after, only, siblings, statements_at, take_line
 from sgd_doctor.fix.changes import Change
-from sgd_doctor.fix.loops import backward_at, step_at
+from sgd_doctor.fix.loops import assigned_name, backward_at, backward_calls, step_at
 from sgd_doctor.fix.names import is_stored
+from sgd_doctor.fix.operands import rewritten
 from sgd_doctor.fix.source import Source, called_name
 
 _CUTS = ("detach", "data")
@@ -88,6 +89,21 @@ def drop_cut(source: Source, args: dict[str, Any]) -> list[Change] | None:
     if not isinstance(attribute, cst.Attribute):
         return None
     return [Change(source.outer_span(attribute.value)[1], source.span(found[0])[1], "")]
+
+
+def negate_loss(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``loss = -f(...)`` for the last ``loss = f(...)`` before the backward call at ``args["line"]``."""
+    statement = backward_at(source, int(args["line"]))
+    calls = backward_calls(source, statement) if statement is not None else []
+    func = calls[0].func if len(calls) == 1 else None
+    if statement is None or not isinstance(func, cst.Attribute):
+        return None
+    block = siblings(source, statement)
+    before = block[: block.index(statement)]
+    made = [n for n in before if isinstance(n, cst.Assign) and assigned_name(n) == source.code(func.value)]
+    if not isinstance(func.value, cst.Name) or not made:
+        return None
+    return rewritten(source, made[-1].value, "-{}")
 
 
 def drop_minus(source: Source, args: dict[str, Any]) -> list[Change] | None:

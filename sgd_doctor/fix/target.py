@@ -34,7 +34,7 @@ def reshape_target(source: Source, args: dict[str, Any]) -> list[Change] | None:
         return None
     method = f".{how[1]}({how[2] or args.get('dim', 1)})"
     operand = args.get("operand") or _meant(str(args["how"]))
-    found = _operand(source, args, operand)
+    found = loss_operand(source, args, operand)
     if found is None:
         return None
     other = _other_side(source, found)
@@ -64,10 +64,11 @@ def _meant(how: str) -> str:
     return "input" if how.startswith("squeeze") and "target" not in how else "target"
 
 
-def _operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpression | None:
+def loss_operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpression | None:
+    """What the loss at ``args["line"]`` takes as ``input`` or ``target``; ``None`` where it is not plain which."""
     line = int(args["line"])
     hint = args.get("target_expr_hint")
-    calls = [call for call in source.at(cst.Call, line) if _is_loss(source, call)]
+    calls = [call for call in source.at(cst.Call, line) if is_loss(source, call)]
     if calls:
         return _of_call(source, calls, operand, hint)
     differences = [node for node in source.at(cst.BinaryOperation, line) if _is_difference(node)]
@@ -79,7 +80,7 @@ def _operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpr
     return _of_call(source, calls, operand, hint) if not differences else None
 
 
-def _is_loss(source: Source, call: cst.Call) -> bool:
+def is_loss(source: Source, call: cst.Call) -> bool:
     """Whether ``call`` computes a loss from two operands, by its name or by what it was made of."""
     if not _two_plain(call):
         return False
