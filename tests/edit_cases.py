@@ -166,7 +166,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
     "unscaled here and in a helper": (
         "drop-repeated",
         {"function": "unscale_"},
-        "def clip(opt):\n    scaler.unscale_(opt)\n    norm(opt)\nfor x in dl:\n    scaler.unscale_(opt)\n    clip(opt)\n",
+        "def clip(opt):\n    scaler.unscale_(opt)\n    norm(opt)\nfor x in dl:\n"
+        "    scaler.unscale_(opt)\n    clip(opt)\n",
         "def clip(opt):\n    scaler.unscale_(opt)\n    norm(opt)\nfor x in dl:\n    clip(opt)\n",
     ),
     "unscaled in two branches": (
@@ -334,8 +335,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
     "a block without gradients": (
         "drop-no-grad",
         {"line": "out ="},
-        "for x, y in dl:\n    with torch.no_grad():\n        out = model(x)\n        # the target\n        loss = f(out, y)\n"
-        "    loss.requires_grad_()\n    loss.backward()\n",
+        "for x, y in dl:\n    with torch.no_grad():\n        out = model(x)\n        # the target\n"
+        "        loss = f(out, y)\n    loss.requires_grad_()\n    loss.backward()\n",
         "for x, y in dl:\n    out = model(x)\n    # the target\n    loss = f(out, y)\n    loss.backward()\n",
     ),
     "gradients that nothing switches off": ("drop-no-grad", {"line": "out"}, "out = model(x)\n", None),
@@ -382,7 +383,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "insert-relu",
         {"line": "Linear(2"},
         HEAD
-        + "net = nn.Sequential(\n    nn.Linear(2, 8),  # first\n    nn.Linear(8, 8),\n    nn.Tanh(),\n    nn.Linear(8, 2),\n)\n",
+        + "net = nn.Sequential(\n    nn.Linear(2, 8),  # first\n    nn.Linear(8, 8),\n    nn.Tanh(),\n"
+        + "    nn.Linear(8, 2),\n)\n",
         HEAD
         + "net = nn.Sequential(\n    nn.Linear(2, 8), nn.ReLU(),  # first\n    nn.Linear(8, 8),\n    nn.Tanh(),\n"
         + "    nn.Linear(8, 2),\n)\n",
@@ -479,14 +481,16 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
     "targets that only losses and their variance read": (
         "standardise-targets",
         {"line": "loss = "},
-        "y = torch.tensor(t)\nfor i in idx:\n    loss = mse_loss(model(x[i]), y[i])\nr2 = 1 - mse_loss(model(x), y) / y.var()\n",
+        "y = torch.tensor(t)\nfor i in idx:\n    loss = mse_loss(model(x[i]), y[i])\n"
+        "r2 = 1 - mse_loss(model(x), y) / y.var()\n",
         "y = torch.tensor(t)\ny = (y - y.mean()) / y.std()\nfor i in idx:\n    loss = mse_loss(model(x[i]), y[i])\n"
         "r2 = 1 - mse_loss(model(x), y) / y.var()\n",
     ),
     "an error in the unit of the targets": (
         "standardise-targets",
         {"line": "loss = "},
-        "y = torch.tensor(t)\nfor i in idx:\n    loss = mse_loss(model(x[i]), y[i])\nprint((model(x) - y).abs().mean())\n",
+        "y = torch.tensor(t)\nfor i in idx:\n    loss = mse_loss(model(x[i]), y[i])\n"
+        "print((model(x) - y).abs().mean())\n",
         None,
     ),
     # drop-nonfinite-rows, mask-targets

@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 
 from sgd_doctor.fix.changes import Change
-from sgd_doctor.fix.names import bindings, origin, parameter
+from sgd_doctor.fix.forward import is_forward
+from sgd_doctor.fix.names import assigned_value, bindings, origin, parameter
 from sgd_doctor.fix.source import (
     Source,
     called_name,
@@ -121,11 +122,29 @@ def _of_difference(
     if side in ("left", "right"):
         return node.left if side == "left" else node.right
     if hint is None:
-        return None
+        return _beside_output(source, node, operand)
     for target, other in ((node.left, node.right), (node.right, node.left)):
         if _matches(source, [target], hint):
             return target if operand == "target" else other
     return None
+
+
+def _beside_output(source: Source, node: cst.BinaryOperation, operand: str) -> cst.BaseExpression | None:
+    """The side asked for, where one of them alone is what a model gave."""
+    outputs = [side for side in (node.left, node.right) if _is_output(source, side)]
+    if len(outputs) != 1:
+        return None
+    other = node.right if outputs[0] is node.left else node.left
+    return outputs[0] if operand == "input" else other
+
+
+def _is_output(source: Source, node: cst.BaseExpression) -> bool:
+    """Whether ``node`` calls a model, or is a name that was last given what one returned."""
+    if any(is_forward(source, call) for call in source.all(cst.Call, node)):
+        return True
+    found = bindings(source, node) if isinstance(node, cst.Name) else []
+    value = assigned_value(source, found[-1].node) if found else None
+    return isinstance(value, cst.Call) and is_forward(source, value)
 
 
 def _reshaped(source: Source, node: cst.BaseExpression, method: str) -> list[Change]:

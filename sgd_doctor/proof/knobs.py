@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
-from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, Case, shown
+from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.report import RuledOut
 
@@ -60,8 +60,7 @@ class KnobProver:
         alone = control.score - plain.score
         retuned = factor if alone < SMELL_SHARE * gain else 1.0
         self.case.settled.add(suspicion.check)
-        least = OWN_FAULT_DOWN if retuned < 1 else OWN_FAULT
-        if self.case.is_own_fault(plain, retuned, least):
+        if self.case.is_own_fault(plain, retuned, OWN_FAULT_OF_KNOB):
             self.case.conclude(suspicion, control, best)
             retuned = 1.0
         else:
