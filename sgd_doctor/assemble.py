@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -19,6 +20,7 @@ from sgd_doctor.report import (
     ActivationCurve,
     Curves,
     FeatureScales,
+    Histogram,
     LayerCurve,
     Report,
     RunInfo,
@@ -31,6 +33,8 @@ from sgd_doctor.report import (
 CURVE_POINTS = 1000
 MAX_LAYERS = 64
 MAX_FEATURES = 512
+LARGEST = 1e300
+"""Larger statistics of features stand for values that are not finite."""
 LEAST_STEPS = 3
 """With fewer optimizer steps and no finding nothing is said about the health of a run."""
 TIMELINE_STEP = 2
@@ -160,29 +164,45 @@ def features(recording: Recording) -> FeatureScales | None:
         return None
     stride = max(1, math.ceil(len(found.mean) / MAX_FEATURES))
     parts = (np.asarray(v)[::stride] for v in (found.mean, found.std, found.minimum, found.maximum))
-    mean, std, low, high = (tuple(finite(float(x)) if abs(x) < 1e300 else None for x in part) for part in parts)
-    return FeatureScales(source=found.source, mean=mean, std=std, minimum=low, maximum=high)
+    mean, std, low, high = (tuple(finite(float(x)) if abs(x) < LARGEST else None for x in part) for part in parts)
+    histograms = []
+    for number, counts in zip(found.sampled, found.histograms, strict=False):
+        if (histogram := _histogram(found.minimum[number], found.maximum[number], counts, number)) is not None:
+            histograms.append(histogram)
+    return FeatureScales(found.source, mean, std, low, high, stride, tuple(histograms))
+
+
+def _histogram(low: float | None, high: float | None, counts: tuple[int, ...], feature: int = 0) -> Histogram | None:
+    """A histogram for the report; None where nothing finite was counted."""
+    if low is None or high is None or not max(abs(low), abs(high)) < LARGEST or not any(counts):
+        return None
+    return Histogram(low, high, counts, feature)
 
 
 def activations(recording: Recording) -> tuple[ActivationCurve, ...]:
     """Dead and saturated shares of each activation."""
     found = []
-    for item in recording.facts.signals.activations[:MAX_LAYERS]:
+    items = recording.facts.signals.activations[:MAX_LAYERS]
+    modules = Counter(item.module for item in items)
+    for item in items:
         place = _shown(recording, item.site)
         where = f"{item.function} {place.path}:{place.line}" if place is not None else item.function
+        # A module that calls several functions does not tell them apart.
+        name = item.module if item.module and modules[item.module] == 1 else where
         dead, saturated = (series(np.asarray(values, dtype=np.float64)) for values in (item.dead, item.saturated))
-        found.append(ActivationCurve(item.module or where, item.function, item.steps, dead, saturated))
+        found.append(ActivationCurve(name, item.function, item.steps, dead, saturated))
     return tuple(found)
 
 
 def targets(recording: Recording) -> TargetScales | None:
     """What the loss was asked to predict."""
     seen, task = recording.facts.signals.targets, recording.facts.task
-    scales = [None if v is None else finite(v) for v in (seen.mean, seen.std, seen.minimum, seen.maximum)]
-    if not seen.counts and all(value is None for value in scales):
+    mean, std, low, high = (None if v is None else finite(v) for v in (seen.mean, seen.std, seen.minimum, seen.maximum))
+    if not seen.counts and all(value is None for value in (mean, std, low, high)):
         return None
     counts = dict(list(seen.counts.items())[:MAX_FEATURES])
-    return TargetScales(task.kind if task is not None else "unknown", counts, *scales)
+    histogram = None if counts else _histogram(low, high, seen.histogram)
+    return TargetScales(task.kind if task is not None else "unknown", counts, mean, std, low, high, histogram)
 
 
 def timeline(recording: Recording) -> tuple[TimelineEntry, ...]:

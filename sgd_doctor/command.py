@@ -72,6 +72,8 @@ class Plan:
     """Forms of the report and the file of each (None: standard output)."""
 
     outputs: Outputs = field(default_factory=list)
+    asked: bool = False
+    """Whether the user named the forms."""
 
 
 def run(request: Request) -> int:
@@ -95,7 +97,7 @@ def run(request: Request) -> int:
         outcome = _diagnose(request, kind, options, quiet)
         report = outcome.report
     recording = outcome.recording if outcome is not None else None
-    written = deliver(report, plan.outputs)
+    written = deliver(report, plan.outputs, asked=plan.asked)
     written += export(request.bundle, request.tensorboard, report, recording, options.seed or 0)
     if written and not quiet:
         print(f"written: {', '.join(written)}", file=sys.stderr)
@@ -149,7 +151,7 @@ def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
             raise UsageError(f"unknown format {form!r}; known formats: {', '.join(FORMATS)}")
     if len(request.outputs) > len(formats):
         raise UsageError("more --output than --format: each output belongs to one format")
-    plan = Plan()
+    plan = Plan(asked=bool(formats))
     if not formats:
         plan.outputs.append(("text", None))
         if not (request.no_report or settings.get("no-report") or request.bundle):
@@ -161,8 +163,10 @@ def plan_of(request: Request, settings: dict[str, Any]) -> Plan:
         plan.outputs.append((form, named))
     named_files = (*(p for _, p in plan.outputs), request.save_recording, request.script_output)
     taken = {} if request.as_module else {os.path.realpath(request.target): "the target itself is there"}
+    defaults = [] if plan.asked else [p for _, p in plan.outputs]
     for path in (Path(p) for p in named_files if p is not None):
-        _require_writable(path)
+        if path not in defaults:
+            _require_writable(path)
         place = os.path.realpath(path)
         if place in taken:
             raise UsageError(f"cannot write {path}: {taken[place]}")

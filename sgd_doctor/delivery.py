@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgd_doctor.bundle import require_folder, write_bundle
+from sgd_doctor.errors import UsageError
 from sgd_doctor.report import Report
 
 if TYPE_CHECKING:
@@ -46,21 +47,39 @@ def export(
     return written
 
 
-def deliver(report: Report, outputs: Outputs) -> list[str]:
-    """Write every form, and name the files; text on a terminal is printed with colours."""
+def deliver(report: Report, outputs: Outputs, *, asked: bool) -> list[str]:
+    """Write every form, and name the files; text on a terminal is printed with colours.
+
+    Args:
+        report: what is delivered.
+        outputs: its forms; one that cannot be written (a full disk) does not keep the others back.
+        asked: whether the user named the forms; else a file that cannot be written is told and no error.
+
+    Raises:
+        UsageError: a file that was asked for cannot be written.
+    """
     from sgd_doctor.render import render, write_report
 
-    written = []
+    written: list[str] = []
+    failed: list[UsageError] = []
     for form, path in outputs:
         if path is not None:
-            write_report(report, path, form)
-            written.append(str(path))
+            try:
+                write_report(report, path, form)
+            except UsageError as error:
+                failed.append(error)
+            else:
+                written.append(str(path))
         elif form == "text":
             _print_text(report)
         else:
             text = render(report, form)
             sys.stdout.write(text if isinstance(text, str) else text.decode())
             sys.stdout.write("\n")
+    if failed and asked:
+        raise failed[0]
+    for failure in failed:
+        print(f"sgd-doctor: {failure}", file=sys.stderr)
     return written
 
 

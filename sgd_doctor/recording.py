@@ -189,6 +189,10 @@ class Features(msgspec.Struct, frozen=True):
     """Class of the module that reads the layer's output."""
     varies: bool = True
     """Whether any two samples (along the first dimension, of all batches) differ."""
+    sampled: tuple[int, ...] = ()
+    """Features that have a histogram, as positions in ``mean``."""
+    histograms: tuple[tuple[int, ...], ...] = ()
+    """Of each of them, how many of the values that were kept lie in equal bins from its minimum to its maximum."""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
@@ -237,6 +241,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     zero_grads: int = 0
     evaluations: int = 0
     manual_steps: int = 0
+    unmoved_backwards: int = 0
+    """Backward calls in a row, without any optimizer, that found the very same leaves with the very same values."""
     grad_calls: int = 0
     """Calls of ``torch.autograd.grad``."""
     weights_moved: bool = False

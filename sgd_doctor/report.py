@@ -81,6 +81,16 @@ class LayerCurve(msgspec.Struct, frozen=True):
     update_ratio: Series
 
 
+class Histogram(msgspec.Struct, frozen=True):
+    """How often values lay in equal bins from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    feature: int = 0
+    """Number of the feature, where there are several."""
+
+
 class FeatureScales(msgspec.Struct, frozen=True):
     """Statistics of each feature (column or channel) that reaches the first weight layer."""
 
@@ -90,6 +100,10 @@ class FeatureScales(msgspec.Struct, frozen=True):
     std: Series
     minimum: Series
     maximum: Series
+    every: int = 1
+    """The fields above list every n-th feature, from the first on."""
+    histograms: tuple[Histogram, ...] = ()
+    """Of some features, evenly chosen."""
 
 
 class ActivationCurve(msgspec.Struct, frozen=True):
@@ -116,6 +130,8 @@ class TargetScales(msgspec.Struct, frozen=True):
     std: float | None = None
     minimum: float | None = None
     maximum: float | None = None
+    histogram: Histogram | None = None
+    """Of targets that are no classes."""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -206,7 +222,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             report = msgspec.json.decode(text, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{name} is not a report of sgd-doctor: {error}") from error
         if report.schema_version != SCHEMA_VERSION:
             raise UsageError(

@@ -74,6 +74,8 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """Distinct values, up to 17 of them."""
     counts: dict[str, int] = {}
     """How often each label occurred, for classes."""
+    histogram: tuple[int, ...] = ()
+    """How many of the values that were kept lie in equal bins from the minimum to the maximum."""
     batches: tuple[Batch, ...] = ()
 
 

@@ -200,7 +200,7 @@ def cuts(recording: Recording) -> list[Operation]:
 
 
 def at_site(recording: Recording, op: Operation) -> dict[str, Any]:
-    """The arguments by which an intervention finds the call of ``op`` again."""
+    """The arguments by which an intervention finds the calls of ``op``'s line again."""
     place = recording.site(op.site)
     args: dict[str, Any] = {
         "function": op.name,
@@ -208,6 +208,13 @@ def at_site(recording: Recording, op: Operation) -> dict[str, Any]:
         "line": place.line if place is not None else 0,
     }
     return args | ({"module": op.module} if op.module is not None else {})
+
+
+def this_call(recording: Recording, op: Operation) -> dict[str, Any]:
+    """As :func:`at_site`, of this call alone where the line is passed several times (layers in a loop)."""
+    alike = [o for o in recording.facts.trace if (o.name, o.site, o.module) == (op.name, op.site, op.module)]
+    number = next(i for i, o in enumerate(alike) if o is op)
+    return at_site(recording, op) | ({"call": number} if len(alike) > 1 else {})
 
 
 def site_of(op: Operation, *kinds: str) -> int:

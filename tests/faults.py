@@ -118,6 +118,49 @@ FAULTS = {
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     """, after="signal.setitimer(signal.ITIMER_REAL, 0)\n"),
     "ends at exit": trains(after="import atexit, os\natexit.register(os._exit, 0)\n"),
+    "stops the clocks": trains(before="import time\n", each="""
+        time.time = time.monotonic = time.perf_counter = lambda: 0.0
+        time.sleep = None
+    """),
+    "gives its rights away": trains(before="import os\n", each="""
+        if i == 3 and os.getuid() == 0:
+            os.setgid(65534); os.setuid(65534)
+    """),
+    "leaves no room to call anything": trains(before="import sys\n", each="""
+        if i == 3:
+            sys.setrecursionlimit(len(__import__('inspect').stack()) + 40)
+    """),
+    "hears no signal and traces itself": trains(before="""
+        import signal, sys
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        def tracer(frame, event, arg):
+            return tracer
+        sys.settrace(tracer); sys.setprofile(lambda *_: None)
+    """),
+    "error that cannot be told": crashes("crashed", 30, after="""
+        class Sad(Exception):
+            def __str__(self): raise SystemExit(0)
+            __repr__ = __str__
+        raise Sad
+    """),
+    "names of HTML and control characters": trains(after="""
+        class Odd(nn.Module):
+            def __getattr__(self, name):
+                try: return super().__getattr__(name)
+                except AttributeError: return self
+            def __eq__(self, other): raise TypeError('no')
+            __hash__ = nn.Module.__hash__
+            def __bool__(self): raise TypeError('no')
+            def __repr__(self): return '<img src=x onerror=alert(1)>' * 9999
+            def forward(self, x): return getattr(self, '</code><script>\\x1b[2J')(x)
+        odd = Odd()
+        odd._modules['</code><script>\\x1b[2J'] = nn.Linear(4, 1)
+        opt = torch.optim.SGD(odd.parameters(), 1e-2)
+        for i in range(30):
+            x = torch.randn(8, 4)
+            loss = (odd(x) - x.sum(1, keepdim=True)).pow(2).mean()
+            opt.zero_grad(); loss.backward(); opt.step()
+    """),
     # -- prints
     "prints binary": trains(after="import sys\nsys.stdout.buffer.write(bytes(range(256)) * 1000)\n"),
     "prints 100 MB": trains(after="import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\n"),

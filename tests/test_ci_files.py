@@ -16,6 +16,7 @@ from tests.helpers import FAULTY, HEALTHY, ROOT, environment, write
 yaml = pytest.importorskip("yaml")
 WANTED = "import sys; assert sys.argv[1:] == ['--name', 'two $(words)']"
 BASH = shutil.which("bash")
+ASK = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 def loaded(name: str) -> Any:
@@ -44,6 +45,40 @@ def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     env = environment(**variables, **files, RUNNER_TEMP=str(folder), PATH=on_path(folder))
     work = folder / values[step["working-directory"]]
     return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BASH is None, reason="needs bash")
+def test_action_installs_into_the_active_python(tmp_path: Path) -> None:
+    """As on a runner: an environment of its own, torch there already, sgd-doctor from the action's checkout."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    own, ours = (
+        subprocess.run([str(p), "-c", ASK], capture_output=True, text=True, check=True).stdout.strip()
+        for p in (python, sys.executable)
+    )
+    Path(own, "torch_of_the_job.pth").write_text(ours)
+    step = loaded("action.yml")["runs"]["steps"][0]
+    assert step["env"] == {"SOURCE": "${{ github.action_path }}"}
+    checkout = tmp_path / "the checkout"
+    ignored = shutil.ignore_patterns(".git", ".venv", "*.egg-info", "build", "__pycache__")
+    shutil.copytree(ROOT, checkout, ignore=ignored)
+    env = {**os.environ, "SOURCE": str(checkout), "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(BASH), "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=250, check=False)
+    if "No matching distribution" in result.stderr or "Connection" in result.stderr:
+        pytest.skip("the packages that build a wheel cannot be had")
+    assert result.returncode == 0, result.stderr
+    where = "import sgd_doctor; print(sgd_doctor.__file__)"
+    found = subprocess.run([str(python), "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert Path(found.strip()).is_relative_to(own)
+    write(tmp_path / "train.py", FAULTY)
+    said = subprocess.run(
+        [str(python.parent / "sgd-doctor"), "diagnose", "--no-probes", "--steps", "20", "train.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 1
+    assert "missing-backward" in said.stdout
 
 
 @pytest.mark.skipif(BASH is None, reason="needs bash")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,43 @@ def test_experiments_run_in_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert report.run.replay == "process"
     assert any("Counting" in note for note in report.notes)
     assert same_tree(before, tree(tmp_path)) == []
+
+
+@pytest.mark.long
+def test_experiments_run_on_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    write(tmp_path / "train.py", TOO_HIGH)
+    monkeypatch.chdir(tmp_path)
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, processes=False) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        report = diagnose("train.py", executor=client.get_executor(), select="lr-too-high", budget=120)
+    assert [(f.check, f.confidence.value) for f in report.problems] == [("lr-too-high", "confirmed")], report.ruled_out
+    assert all(probe.steps for probe in report.run.probes)
+    assert any("ClientExecutor" in note for note in report.notes)
+
+
+@pytest.mark.long
+def test_experiments_run_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    class RayExecutor(Executor):
+        """Ray has no executor of its own; what it promises is a future already."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = ray.remote(fn).remote(*args, **kwargs).future()
+            return future
+
+    write(tmp_path / "train.py", TOO_HIGH)
+    monkeypatch.chdir(tmp_path)
+    ray.init(num_cpus=1, include_dashboard=False, configure_logging=False, _temp_dir=str(tmp_path.parent / "ray"))
+    try:
+        report = diagnose("train.py", executor=RayExecutor(), select="lr-too-high", budget=120)
+    finally:
+        ray.shutdown()
+    assert [(f.check, f.confidence.value) for f in report.problems] == [("lr-too-high", "confirmed")], report.ruled_out
+    assert all(probe.steps for probe in report.run.probes)
 
 
 def test_workers_that_are_lost_cost_the_proof_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,20 +104,41 @@ def test_completion_offers_what_fits(typed: str, offered: str, tmp_path: Path) -
     assert f"plain,{offered}" in result.stdout.splitlines()
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_itself_completes(tmp_path: Path) -> None:
-    command = write(tmp_path / "bin" / "sgd-doctor", f'#!/bin/sh\nexec "{sys.executable}" -m sgd_doctor "$@"\n')
-    command.chmod(0o755)
-    session = """
+SESSIONS = {
+    "bash": """
         eval "$(_SGD_DOCTOR_COMPLETE=bash_source sgd-doctor)"
-        complete -p sgd-doctor
+        complete -p sgd-doctor > /dev/null || exit 1
         COMP_WORDS=(sgd-doctor explain missing-b) COMP_CWORD=2
         _sgd_doctor_completion sgd-doctor
         printf '%s\\n' "${COMPREPLY[@]}"
-    """
-    env = environment(PATH=f"{command.parent}{os.pathsep}{os.environ['PATH']}")
-    result = subprocess.run(["bash", "-c", session], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    """,
+    "zsh": """
+        compdef() { [[ "$*" == "_sgd_doctor_completion sgd-doctor" ]] || exit 1 }
+        offer() { print -l -- "${(@P)argv[-1]%%:*}" }
+        compadd() { offer "$@" }
+        _describe() { offer "${@[1,-2]}" }
+        eval "$(_SGD_DOCTOR_COMPLETE=zsh_source sgd-doctor)"
+        words=(sgd-doctor explain missing-b) CURRENT=3
+        _sgd_doctor_completion
+    """,
+    "fish": """
+        _SGD_DOCTOR_COMPLETE=fish_source sgd-doctor | source
+        complete -C "sgd-doctor explain missing-b" | string split --fields 1 \\t
+    """,
+}
+"""What each shell does when somebody presses Tab; zsh's own functions for showing an offer print it."""
+
+
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(name, marks=pytest.mark.long) for name in ("zsh", "fish"))])
+def test_the_shell_itself_completes(shell: str, tmp_path: Path) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"needs {shell}")
+    command = write(tmp_path / "bin" / "sgd-doctor", f'#!/bin/sh\nexec "{sys.executable}" -m sgd_doctor "$@"\n')
+    command.chmod(0o755)
+    env = environment(PATH=f"{command.parent}{os.pathsep}{os.environ['PATH']}", HOME=str(tmp_path))
+    result = subprocess.run(
+        [program, "-c", SESSIONS[shell]], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
-    registered, *offered = result.stdout.splitlines()
-    assert registered.endswith("_sgd_doctor_completion sgd-doctor")
-    assert offered == ["missing-backward"]
+    assert result.stdout.split() == ["missing-backward"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
@@ -21,6 +20,7 @@ from sgd_doctor.render import figure, html, render
 from sgd_doctor.render.axes import DARK, LIGHT
 from sgd_doctor.render.notebook import fragment
 from sgd_doctor.report import LayerCurve, ProbeInfo, Report
+from tests.browser import BROWSER, QUIET
 from tests.node_packages import package_file
 
 TEMPLATES = Path(html.__file__).with_name("templates")
@@ -194,7 +194,6 @@ def test_the_notebook_fragment_is_a_piece_with_its_own_styles() -> None:
 
 # --- in a real browser
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the PATH")
 WRAPPER = """<iframe src="report.html" style="width:390px;height:800px;border:0"></iframe>
 <script>onload = () => {
@@ -207,9 +206,7 @@ def browse(path: Path, *options: str) -> tuple[str, str]:
     """Open a file in a new, headless profile: what it wrote to stdout and stderr."""
     assert BROWSER is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]
-        command += ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
-        command += ["--disable-sync", "--enable-logging=stderr", f"--user-data-dir={profile}"]
+        command = [BROWSER, *QUIET, "--enable-logging=stderr", f"--user-data-dir={profile}"]
         result = subprocess.run(
             [*command, *options, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
         )

@@ -12,6 +12,7 @@ import pytest
 import report_examples
 
 import sgd_doctor.report
+from sgd_doctor.errors import UsageError
 from sgd_doctor.findings import Fix, Location
 from sgd_doctor.render import github, sarif
 from sgd_doctor.render import json as json_face
@@ -20,6 +21,13 @@ from tests.node_packages import package_file
 
 SCHEMA_FILE = Path(sgd_doctor.report.__file__).with_name("report.schema.json")
 ROOT = Path("/repo")
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_report_that_is_nested_without_end_is_one_line(opening: str) -> None:
+    with pytest.raises(UsageError, match=r"^deep\.json is not a report") as caught:
+        Report.from_json('{"unknown":' + 100_000 * opening, name="deep.json")
+    assert "\n" not in str(caught.value)
 
 
 def test_the_shipped_schema_is_the_schema_of_the_report() -> None:

@@ -8,6 +8,8 @@ from sgd_doctor.recording import Recording
 
 LEAST = 2
 """Backward calls after which a loop without a step is no accident."""
+LEAST_BY_HAND = 20
+"""The same where no optimizer exists: a few gradients may be wanted for themselves (saliency, a check of gradients)."""
 
 
 class MissingStep(Check):
@@ -22,10 +24,12 @@ class MissingStep(Check):
     ## How it is proven
     By counting: an optimizer exists, backward ran several times, no optimizer stepped and no weight moved.
     (An update by hand moves the weights and is left in peace.) The same loop is rerun with a step after
-    each backward.
+    each backward. Without any optimizer: many backward passes in training mode through the very same tensors,
+    of which none ever changes.
 
     ## How to fix it
-    Call `optimizer.step()` after `loss.backward()`. A scheduler's `step()` does not do it.
+    Call `optimizer.step()` after `loss.backward()`. A scheduler's `step()` does not do it. By hand, change the
+    weights in place: `w = w - lr * w.grad` makes another tensor and leaves the weights as they were.
 
     ## Example
     Bad:
@@ -57,14 +61,10 @@ class MissingStep(Check):
         facts = recording.facts
         if not facts.backwards:
             raise NotChecked("backward was never called")
-        if (
-            facts.backwards < LEAST
-            or not facts.optimizers
-            or recording.steps
-            or facts.manual_steps
-            or facts.weights_moved
-        ):
+        if facts.backwards < LEAST or recording.steps or facts.manual_steps or facts.weights_moved:
             return None
+        if not facts.optimizers:
+            return self._by_hand(recording)
         backward = recording.event_sites("backward")
         place = recording.site(backward[0] if backward else -1)
         built = recording.site(facts.optimizers[0].site)
@@ -84,4 +84,30 @@ class MissingStep(Check):
             explains=("no-learning", "plateau", "lr-too-low", "missing-zero-grad"),
             advice="call optimizer.step() after loss.backward()",
             edits=edits,
+        )
+
+    def _by_hand(self, recording: Recording) -> Suspicion | None:
+        """No optimizer, and nothing that moves the tensors whose gradients are computed again and again."""
+        facts = recording.facts
+        if not facts.unmoved_backwards >= LEAST_BY_HAND or facts.eval_mode_steps:
+            return None
+        backward = recording.event_sites("backward")
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the weights never change: {facts.backwards} backward passes, no optimizer, and no update by hand "
+            "that reaches them",
+            rule=Rule.FACT,
+            location=recording.location(backward[0] if backward else -1),
+            evidence=(
+                Evidence(
+                    "unmoved_backwards",
+                    facts.unmoved_backwards,
+                    "0",
+                    f"{facts.unmoved_backwards} backward passes in a row found the same tensors with the same values",
+                ),
+            ),
+            explains=("no-learning", "plateau", "lr-too-low", "missing-zero-grad"),
+            advice="update the weights in place under torch.no_grad(): w -= lr * w.grad (w = w - lr * w.grad makes "
+            "another tensor), or use torch.optim.SGD",
         )

@@ -32,6 +32,7 @@ class MissingZeroGrad(Check):
 
     ## How to fix it
     Call `optimizer.zero_grad()` once before each `backward()` (with gradient accumulation: once for each step).
+    Where weights are updated by hand, set `w.grad = None` after each update.
     The missing call acts like a larger learning rate, so the rate may have to go up afterwards.
 
     ## Example
@@ -78,6 +79,7 @@ class MissingZeroGrad(Check):
             if lines[0] and lines[1] and lines[0].path == lines[1].path
             else ()
         )
+        by_hand = recording.facts.manual_steps > 0
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -109,7 +111,9 @@ class MissingZeroGrad(Check):
                 "dead-relu",
                 "plateau",
             ),
-            advice="call optimizer.zero_grad() before backward()",
+            advice="set each .grad to None after the update that has used it (w.grad = None)"
+            if by_hand
+            else "call optimizer.zero_grad() before backward()",
             edits=edits,
         )
 

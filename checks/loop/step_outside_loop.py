@@ -70,6 +70,8 @@ class StepOutsideLoop(Check):
             raise NotChecked("no optimizer made a step")
         if not facts.backwards >= MANY * steps or not facts.zero_grads >= ZEROED * facts.backwards:
             return None
+        if not np.mean(recording.column("empty_grads") > 0.5) < 0.5:
+            return None  # the gradient of the last batch is cleared as well: zero-grad-misplaced
         used = [o for o in facts.optimizers if o.steps]
         if len(used) > 1 or used[0].kind in CLOSURES or not self._cleared_between(recording):
             return None

@@ -64,7 +64,9 @@ class SoftmaxWrongDim(Check):
             if loss.name in BY_ROW and len(operand.shape) != 2:
                 continue
             made = trace.maker(recording, operand, PASSING)
-            if made is not None and made.name in ("softmax", "log_softmax") and not normalised(made, operand):
+            if made is None or made.name not in ("softmax", "log_softmax") or normalised(made, operand):
+                continue
+            if made.inputs[0].shape != operand.shape or trace.normal_dim(made) != 1:
                 return self._suspicion(recording, made, operand)
         return None
 

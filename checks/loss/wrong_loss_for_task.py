@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 SEVERAL = 1.5
 """Sum of a row of zeros and ones above which more than one label is set; soft labels sum to 1."""
+BY_SIGMOID = {"by": "sigmoid"}
 SIGNED = ("soft_margin_loss", "hinge_embedding_loss")
 
 
@@ -16,18 +19,20 @@ class WrongLossForTask(Check):
     """The targets are of another kind than the loss is made for.
 
     ## What it means
-    `CrossEntropyLoss` makes classes compete for one probability, so it cannot give several labels of one
-    sample a high probability each. Hinge-like losses expect labels of -1 and 1.
+    `CrossEntropyLoss`, and a softmax before `BCELoss`, make classes compete for one probability, so they cannot give
+    several labels of one sample a high probability each. Hinge-like losses expect labels of -1 and 1.
 
     ## Why it hurts
     Several labels: the best the model can do is to share the probability among them. Labels of 0 where -1 is
     meant: the samples of that class do not count.
 
     ## How it is proven
-    From the targets: rows of zeros and ones with several ones, or labels of 0 and 1 for a loss of -1 and 1.
+    From the targets: rows of zeros and ones with several ones, or labels of 0 and 1 for a loss of -1 and 1. A softmax
+    is replaced by a sigmoid in a rerun; where that is no better, it is advice.
 
     ## How to fix it
-    Several labels for each sample: `BCEWithLogitsLoss`. Hinge-like losses: `y * 2 - 1`.
+    Several labels for each sample: `BCEWithLogitsLoss` on the scores, without a softmax. Hinge-like losses:
+    `y * 2 - 1`.
 
     ## Example
     Bad:
@@ -74,6 +79,29 @@ class WrongLossForTask(Check):
                     "use BCEWithLogitsLoss, which treats every label on its own",
                     to="binary_cross_entropy_with_logits",
                 )
+        return self._shared_out(recording)
+
+    def _shared_out(self, recording: Recording) -> Suspicion | None:
+        """A softmax whose probabilities meet several labels of one sample."""
+        for loss in trace.loss_calls(recording, "binary_cross_entropy"):
+            if len(loss.inputs) < 2 or not loss.inputs[0].row_sums_to_one:
+                continue
+            sums, made = loss.inputs[1].row_sums, trace.maker(recording, loss.inputs[0])
+            if sums is None or not sums[1] > SEVERAL or made is None or made.name != "softmax":
+                continue
+            change = Intervention(
+                "replace-function", "sigmoid for softmax", trace.at_site(recording, made) | BY_SIGMOID
+            )
+            found = self._suspicion(
+                recording,
+                loss,
+                f"gets probabilities from a softmax, which sum to 1, for up to {sums[1]:.0f} labels of one sample",
+                "use a sigmoid instead of the softmax, or BCEWithLogitsLoss on the scores themselves",
+            )
+            site = recording.location(trace.site_of(made, "Softmax"))
+            return msgspec.structs.replace(
+                found, location=site, treatments=(Treatment((change,)),), metric="task_loss", needs_harm=True
+            )
         return None
 
     def _suspicion(self, recording: Recording, loss: Operation, what: str, advice: str, to: str = "") -> Suspicion:

@@ -127,7 +127,7 @@ class FinalActivationRange(Check):
     def _suspicion(self, recording: Recording, maker: Operation, title: str, seen: Evidence, rule: Rule) -> Suspicion:
         name = maker.name.rstrip("_")
         site = trace.site_of(maker, MODULES.get(name, ""))
-        args = trace.at_site(recording, maker)
+        args = trace.this_call(recording, maker)
         place = recording.site(site)
         return Suspicion(
             check=self.name,

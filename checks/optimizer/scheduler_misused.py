@@ -8,10 +8,17 @@ from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording, SchedulerFacts
 
+BY_FACTOR = ("StepLR", "MultiStepLR", "ExponentialLR")
 SAME = 1e-6
 """Relative difference below which a metric is the training loss itself."""
 FALL = 0.05
 """Relative fall of a metric that counts as an improvement that mode="max" would not see."""
+SPENT = 0.02
+"""Share of its first value below which a learning rate moves nothing any more."""
+EARLY = 0.5
+"""Share of the watched steps before which a rate that is spent leaves the rest of the run idle; schedules that mean
+to end at 0 (cosine, linear, a cut by ten every third of the run) are above ``SPENT`` up to there."""
+LEAST_STEPS = 20
 
 
 class SchedulerMisused(Check):
@@ -23,7 +30,8 @@ class SchedulerMisused(Check):
     optimizer skips the first value of its schedule.
 
     ## Why it hurts
-    The rate falls to almost nothing while the model is still learning, and training stops.
+    The rate falls to almost nothing while the model is still learning, and training stops. A factor of 0.1 after
+    each epoch leaves a thousandth of the rate after three.
 
     ## How it is proven
     From the recorded metric and learning rate; then the same loop is rerun with the learning rate held
@@ -31,7 +39,7 @@ class SchedulerMisused(Check):
 
     ## How to fix it
     `mode="min"` for losses, `mode="max"` for accuracies; call `optimizer.step()` before `scheduler.step()`;
-    feed a held-out metric.
+    feed a held-out metric; choose `gamma` and `step_size` so that the rate lasts as long as the training.
 
     ## Example
     Bad:
@@ -53,15 +61,17 @@ class SchedulerMisused(Check):
 
     name = "scheduler-misused"
     family = "optimizer"
-    summary = "scheduler stepped before the optimizer, or ReduceLROnPlateau with the wrong mode or metric"
+    summary = (
+        "a schedule that uses the rate up too early, is stepped before the optimizer, or has the wrong mode or metric"
+    )
 
     def suspect(self, recording: Recording) -> Suspicion | None:
-        """The first scheduler that shows one of the three mistakes."""
+        """The first scheduler that shows one of the mistakes."""
         if not recording.facts.schedulers:
             raise NotChecked("no scheduler is used")
         for scheduler in recording.facts.schedulers:
             found = self._wrong_mode(recording, scheduler) or self._order(recording, scheduler)
-            found = found or self._training_loss(recording, scheduler)
+            found = found or self._spent(recording, scheduler) or self._training_loss(recording, scheduler)
             if found is not None:
                 return found
         return None
@@ -100,6 +110,48 @@ class SchedulerMisused(Check):
             advice=f'use mode="{right}"',
             long=True,
             edits=(Edit("set-call-arg", {"function": "ReduceLROnPlateau", "arg": "mode", "value": right}),),
+        )
+
+    def _spent(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
+        """The rate was used up early, and the rest of the run moved nothing."""
+        lr = recording.column("lr")
+        lr = lr[np.isfinite(lr)]
+        if len(lr) < LEAST_STEPS or scheduler.steps < 2 or not lr[0] >= EARLY * lr.max():
+            return None
+        low = lr < SPENT * lr[0]
+        first = int(low.argmax())
+        if not low.any() or not low[first:].all() or not first < EARLY * len(lr):
+            return None
+        decay = {k: float(round(0.1 ** (1 / scheduler.steps), 3)) for k in ("gamma",) if scheduler.kind in BY_FACTOR}
+        place = recording.site(scheduler.site)
+        edits = [
+            Edit("set-call-arg", {"function": scheduler.kind, "arg": k, "value": v, "line": place.line})
+            for k, v in decay.items()
+            if place is not None
+        ]
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"{scheduler.kind} has used the learning rate up by step {first} of {len(lr)}: it fell from "
+            f"{lr[0]:.3g} to {lr[-1]:.3g}",
+            rule=Rule.KNOB,
+            location=recording.location(scheduler.site),
+            evidence=(
+                Evidence(
+                    "step_at_which_lr_is_spent",
+                    first,
+                    f"> {EARLY * len(lr):.0f}",
+                    f"lr is below {SPENT:.0%} of its first value from step {first} of {len(lr)} on, after "
+                    f"{scheduler.steps} calls of scheduler.step() in all",
+                ),
+            ),
+            treatments=(Treatment((Intervention("hold-lr", f"lr held at {lr[0]:.3g}", {}),)),),
+            explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
+            advice="let the rate last as long as the training"
+            + "".join(f": {k}={v:g} leaves a tenth of it at the end" for k, v in decay.items()),
+            edits=tuple(edits),
+            only_proven=True,
+            long=True,
         )
 
     def _order(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:

@@ -30,8 +30,8 @@ class GraphDetached(Check):
 
     ## How it is proven
     No parameter that an optimizer holds ever has a gradient, and the graph of the loss contains none of
-    them. Where only a part is cut off by a `.detach()`, the same loop is rerun without it; where that is no
-    better, it is advice.
+    them. Where only a part is cut off by a `.detach()` or by `no_grad()` within the model, the same loop is rerun
+    without it; where that is no better, it is advice.
 
     ## How to fix it
     Compute the loss from the model's output itself, with torch functions. Use `.item()` and `.numpy()` only
@@ -48,8 +48,8 @@ class GraphDetached(Check):
         loss = criterion(model(x), y)
 
     ## Known limits
-    A frozen encoder under `no_grad`, a detached generator output, hidden state or target are left in peace:
-    there the optimizer holds nothing that never learns.
+    A detached generator output, hidden state or target, and a frozen encoder whose weights the optimizer does not
+    hold or which were loaded from a file, are left in peace.
 
     ## References
     - <https://docs.pytorch.org/docs/stable/notes/autograd.html>
@@ -94,10 +94,14 @@ class GraphDetached(Check):
         found: list[Operation],
     ) -> Suspicion | None:
         share = sum(p.size for p in dead) / max(1, sum(p.size for p in held))
-        cut = next((op for op in found if op.name in CUTS and op.recorded), None)
+        cut = next((op for op in found if not op.recorded or op.name in CUTS), None)
         if cut is None or not share >= SHARE:
             return None
-        return self._suspicion(recording, cut, cut.site, CUTS[cut.name], dead, whole=False)
+        if cut.recorded:
+            return self._suspicion(recording, cut, cut.site, CUTS[cut.name], dead, whole=False)
+        if recording.facts.structure is not None and recording.facts.structure.loads:
+            return None  # weights that were trained before may be meant to stay
+        return self._suspicion(recording, cut, cut.site, "no_grad()", dead, whole=False)
 
     def _one_optimizer(
         self, recording: Recording, structure: Structure, dead: list[ParameterState]
@@ -146,7 +150,9 @@ class GraphDetached(Check):
         count = sum(p.size for p in dead)
         treatments: tuple[Treatment, ...] = ()
         edits: tuple[Edit, ...] = ()
-        if cut is not None and cut.name in ("detach", "data"):
+        if cut is not None and not cut.recorded and not whole:
+            treatments = (Treatment((Intervention("keep-gradients", "gradients in the whole forward pass"),)),)
+        elif cut is not None and cut.name in ("detach", "data"):
             args = trace.at_site(recording, cut)
             edits = (Edit("drop-cut", {"line": args["line"], "name": cut.name}),)
             treatments = (Treatment((Intervention("keep-graph", f"without {CUTS[cut.name]}", args),)),)
@@ -159,7 +165,7 @@ class GraphDetached(Check):
             which = "no parameter receives" if whole else f"{len(dead)} parameters ({count:,} numbers) never receive"
         return Suspicion(
             check=self.name,
-            severity=Severity.ERROR,
+            severity=Severity.ERROR if whole or cut is None or cut.recorded else Severity.WARNING,
             title=f"{which} a gradient: the loss is cut off from the model by {how}",
             rule=Rule.FACT,
             location=recording.location(site),

@@ -16,6 +16,9 @@ from sgd_doctor.fix.source import Source, called_name, keyword, last_name, posit
 _ORDERS = {
     "DataLoader": "dataset batch_size shuffle sampler batch_sampler num_workers collate_fn",
     "ReduceLROnPlateau": "optimizer mode factor patience threshold threshold_mode cooldown min_lr eps",
+    "StepLR": "optimizer step_size gamma last_epoch",
+    "MultiStepLR": "optimizer milestones gamma last_epoch",
+    "ExponentialLR": "optimizer gamma last_epoch",
     "CrossEntropyLoss": "weight size_average ignore_index reduce reduction label_smoothing",
     "NLLLoss": "weight size_average ignore_index reduce reduction",
     "BCEWithLogitsLoss": "weight size_average reduce reduction pos_weight",

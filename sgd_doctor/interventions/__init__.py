@@ -33,7 +33,7 @@ from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStati
 from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
 from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
-from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGraph, KeepLayer, KeepModel, Unfreeze
+from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGradients, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
     "lr": ScaleLr,
@@ -58,6 +58,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "keep-layer": KeepLayer,
     "keep-model": KeepModel,
     "keep-graph": KeepGraph,
+    "keep-gradients": KeepGradients,
     "train-mode": TrainMode,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
     "recompute-statistics": RecomputeStatistics,

@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 if TYPE_CHECKING:
+    from sgd_doctor.observe.manual import ManualSteps
     from sgd_doctor.observe.observer import Observer
     from sgd_doctor.recording import HeldOut
 
@@ -36,6 +37,9 @@ class Applier:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """After the optimizer has stepped."""
+
+    def after_manual_step(self, steps: ManualSteps) -> None:
+        """The user's own update, without any optimizer, was found before the next backward pass."""
 
     def before_backward(self, loss: torch.Tensor) -> None:
         """Before gradients of ``loss`` are computed."""

@@ -13,9 +13,16 @@ from sgd_doctor.observe.features import feature_axis
 
 
 class _AtSite(Applier):
-    """Acts on the function ``name`` where the user's line and, if given, the module agree."""
+    """Acts on the function ``name`` where the user's line and, if given, the module agree.
+
+    ``call``: only on the so many-th such call since the last backward pass (of an evaluation: of the model's call).
+    """
 
     needs_functions = True
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._calls, self._stretch = 0, (-1, -1)
 
     def here(self, name: str) -> bool:
         if name != self.args["function"]:
@@ -24,7 +31,18 @@ class _AtSite(Applier):
         if module is not None and self.observer.module_path() != module:
             return False
         path, line, _ = self.observer.sites._places[self.observer.sites.here()]
-        return bool(path == self.args["path"] and line == self.args["line"])
+        return bool(path == self.args["path"] and line == self.args["line"] and self._this_call())
+
+    def _this_call(self) -> bool:
+        wanted = self.args.get("call")
+        if wanted is None:
+            return True
+        o = self.observer
+        stretch = (o.unit, o.counts.evaluations if o.evaluating else -1)
+        if stretch != self._stretch:
+            self._calls, self._stretch = 0, stretch
+        self._calls += 1
+        return bool(self._calls == wanted + 1)
 
 
 PROBABILITIES = {"sigmoid", "sigmoid_", "softmax", "log_softmax"}

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from sgd_doctor.interventions.base import Applier
 
 if TYPE_CHECKING:
+    from sgd_doctor.observe.manual import ManualSteps
     from sgd_doctor.observe.observer import Observer
 
 
@@ -27,6 +28,10 @@ class ZeroAfterStep(Applier):
 
     def after_step(self, optimizer: Optimizer) -> None:
         clear_gradients(optimizer)
+        self.applied += 1
+
+    def after_manual_step(self, steps: ManualSteps) -> None:
+        steps.clear_gradients()
         self.applied += 1
 
 

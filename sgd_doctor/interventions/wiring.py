@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.observe.graph import graph_leaves
+from sgd_doctor.observe.tracer import IN_PLACE
 
 ADOPTING_PASSES = 2
 """Backward calls whose leaves are taken over (a loop with two losses shows both)."""
@@ -161,3 +162,21 @@ class KeepGraph(Applier):
             return None
         self.applied += 1
         return (args[0],)
+
+
+class KeepGradients(Applier):
+    """What a training forward pass computes under ``no_grad`` is computed with gradients."""
+
+    needs_functions = True
+
+    def rewrite(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any] | None:
+        o = self.observer
+        if torch.is_grad_enabled() or not o.stack or o.evaluating or o.in_backward:
+            return None
+        if name == "_set_grad_enabled" or name in IN_PLACE or name.endswith("_"):
+            return None  # the end of the block itself, and writes into leaves, which are allowed without gradients only
+        with torch.enable_grad():
+            result = func(*args, **kwargs)
+        self.applied += 1
+        o.tracer._note(name, args, kwargs, result)
+        return (result,)

@@ -96,8 +96,9 @@ class BackwardWatch(Part):
     def manual_step(self, row: dict[str, float]) -> None:
         """Weights moved between two backward calls without any optimizer: the user's own update."""
         o = self.observer
-        row |= {"stale": 0.0, "empty_grads": 0.0} | o.take_row()
-        o.steps.append(o.manual.take() | row)
+        o.steps.append({"stale": 0.0, "empty_grads": 0.0} | o.manual.take() | row | o.take_row())
+        for applier in o.appliers:
+            applier.after_manual_step(o.manual)
 
     def locate_nonfinite(self, loss: Tensor, value: float, site: int) -> None:
         """Name the first thing of this step that is not finite."""

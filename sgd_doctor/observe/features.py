@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sgd_doctor.observe.histograms import KeptRows
 from sgd_doctor.observe.tensors import plain
 from sgd_doctor.recording import Features
 
@@ -54,6 +55,7 @@ class FeatureStatistics:
         self.next_layer = ""
         self.sample: Tensor | None = None
         self.varies = False
+        self.kept = KeptRows()
 
     @torch.no_grad()
     def add(self, tensor: Tensor) -> None:
@@ -76,6 +78,7 @@ class FeatureStatistics:
             return
         if self.distinct is None:
             self.distinct = min(DISTINCT, int(torch.unique(rows.reshape(-1)[:65536]).numel()))
+        self.kept.add(rows)
         self._merge(rows.double())
 
     def _compare(self, tensor: Tensor) -> None:
@@ -122,7 +125,14 @@ class FeatureStatistics:
             input_is_data=self.from_data,
             next_layer=self.next_layer,
             varies=self.varies or self.batches == 0,
+            sampled=self.kept.positions(),
+            histograms=self._histograms(),
         )
+
+    def _histograms(self) -> tuple[tuple[int, ...], ...]:
+        if self.low is None or self.high is None:
+            return ()
+        return self.kept.histograms(self.low, self.high)
 
 
 def _numbers(values: Tensor | None) -> tuple[float, ...]:

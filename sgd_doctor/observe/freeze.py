@@ -40,6 +40,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         zero_grads=o.counts.zero_grads,
         evaluations=o.counts.evaluations,
         manual_steps=o.manual.moved,
+        unmoved_backwards=o.manual.still,
         grad_calls=o.counts.grad_calls,
         eval_mode_steps=o.counts.eval_mode_steps,
         weights_moved=_weights_moved(o),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sgd_doctor.observe.histograms import KeptRows
 from sgd_doctor.observe.tensors import plain, thinned
 from sgd_doctor.signals import Batch, Targets
 
@@ -35,6 +36,7 @@ class TargetRecorder:
         self.batches: list[Batch] = []
         self.leak: dict[int, int] = {}
         self.leak_batches = 0
+        self.kept = KeptRows()
 
     @torch.no_grad()
     def add(self, step: int, output: Tensor, target: Tensor, pair: Pair, features: Tensor | None) -> None:
@@ -47,6 +49,7 @@ class TargetRecorder:
         self.total += float(values.sum())
         self.squares += float((values * values).sum())
         self.values += values.numel()
+        self.kept.add(values.reshape(-1, 1))
         self.integer = self.integer and bool((values == values.round()).all())
         if len(self.distinct) < MAX_DISTINCT:
             self.distinct.update(torch.unique(values[:65536])[:MAX_DISTINCT].tolist())
@@ -88,8 +91,13 @@ class TargetRecorder:
             integer=self.integer,
             distinct=tuple(sorted(v for v in self.distinct if math.isfinite(v))[:MAX_DISTINCT]),
             counts={str(k): int(v) for k, v in list(labels.items())[:MAX_LABELS]},
+            histogram=self._histogram(),
             batches=tuple(self.batches),
         )
+
+    def _histogram(self) -> tuple[int, ...]:
+        low, high = torch.tensor([[self.low], [self.high]], dtype=torch.float64, device="cpu")
+        return next(iter(self.kept.histograms(low, high)), ())
 
 
 def _finite(value: float) -> float | None:

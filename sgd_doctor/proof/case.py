@@ -20,6 +20,8 @@ from sgd_doctor.report import RuledOut, SuggestedLr
 SHORT, LONG = 100, 200
 """Steps of a deciding run and of a confirming one (K = 100 is reliable, 200-300 for the choice of lr)."""
 LEAST_STEPS = 10
+LEAST_SECONDS = 1.0
+"""With less time left no replay is begun."""
 MAX_LONG = 2000
 SAME_LR = 0.05
 OWN_FAULT = 30.0
@@ -118,7 +120,10 @@ class Case:
 
     def can_probe(self) -> bool:
         possible = self.probes and self.observed.facts.backwards > 0 and not self.untreated
-        return possible and self.seconds_left() > 1.0
+        return possible and not self.out_of_time()
+
+    def out_of_time(self) -> bool:
+        return self.seconds_left() <= LEAST_SECONDS
 
     def length(self, wanted: int, arms: int = 4) -> int:
         """Steps of a replay: what is wanted, as far as the script is long and the time suffices."""
@@ -180,11 +185,19 @@ class Case:
         why = "no replay was possible" if self.probes else "probes are switched off"
         if self.untreated:
             why = f"with {self.untreated} open no comparison of runs means anything"
-        if self.probes and self.seconds_left() <= 1.0:
+        if self.probes and self.out_of_time():
             why = "the time budget was spent"
         for suspicion in suspicions:
             self.settled.add(suspicion.check)
             self.result.not_checked.append(RuledOut(suspicion.check, f"suspected, but {why}"))
+
+    def rule_out(self, suspicion: Suspicion, why: str) -> None:
+        """The replays speak against ``suspicion``; where time ran out under them, they say nothing."""
+        if self.out_of_time():
+            self.unproven([suspicion])
+            return
+        self.settled.add(suspicion.check)
+        self.result.ruled_out.append(RuledOut(suspicion.check, why))
 
     def blocked(self, suspicions: Sequence[Suspicion], why: str) -> None:
         for suspicion in suspicions:

@@ -8,10 +8,13 @@ from sgd_doctor.findings import Severity, Suspicion, Treatment
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
 from sgd_doctor.proof.case import MAX_LONG, Case, Harmless, shown
-from sgd_doctor.report import RuledOut
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
+LONGER = 1.5
+"""How much longer the watched run has to be for harm to be looked for over all of it."""
+LEFT = 0.1
+"""Loss of the watched run's end, in units of the trivial loss, below which nothing can be much better."""
 LONG_SHARE = 0.08
 """Share of the untreated loss by which a full-length run has to be lower, where that is little in units of the trivial
 loss: what the benchmark of the sample scripts counts as clearly worse."""
@@ -46,6 +49,8 @@ class FactProver:
             gain = min(gain, self.beyond_rate(suspicion, treatment, best, steps))
         applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
+            if self.whole_length_shows(suspicion, steps):
+                return True
             self.case.harmless.append(Harmless(suspicion, control, best))
             return True
         if self.case.is_own_fault(treated, factor):
@@ -56,6 +61,23 @@ class FactProver:
             self.case.conclude(suspicion, control, best, lr_factor=factor)
             self.case.adopt(applied, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
+
+    def whole_length_shows(self, suspicion: Suspicion, tried: int) -> bool:
+        """Harm that a short run cannot show: once more over the watched length, where much is left to be learned."""
+        observed = self.case.observed
+        steps = self.case.length(min(MAX_LONG, observed.steps), arms=2)
+        scale = self.case.lab.scale("loss", tried)
+        if steps < LONGER * tried or scale is None or not scale.score(observed, observed.steps) > LEFT:
+            return False
+        arms = [self.case.applied, (*self.case.applied, *suspicion.treatments[0].interventions)]
+        control, treated = self.case.lab.run(
+            arms, steps, suspicion.metric, f"{suspicion.check}: {suspicion.treatments[0].label}, over {steps} steps"
+        )
+        if treated.recording is None or not control.score - treated.score > NEAR:
+            return False
+        self.case.conclude(suspicion, control, treated)
+        self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
+        return True
 
     def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
         """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
@@ -122,7 +144,7 @@ class FactProver:
             return True
         if suspicion.only_proven:
             why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
         else:
             self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False

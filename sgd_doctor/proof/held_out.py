@@ -53,11 +53,11 @@ class HeldOutProver:
         trivial = task.trivial_loss if task is not None and task.trivial_loss else math.inf
         if not (control - value > max(HELD_OUT_GAIN * trivial, HELD_OUT_SHARE * control) and value < trivial):
             why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         if not self.holds_again(suspicion, treatment, steps):
             why = f"held-out loss {value:.3g} instead of {control:.3g} with weight decay, but not with another seed"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         decay = treatment.interventions[0].args["value"]
         suspicion = msgspec.structs.replace(

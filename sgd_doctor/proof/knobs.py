@@ -9,7 +9,6 @@ from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
 from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
-from sgd_doctor.report import RuledOut
 
 KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
@@ -108,7 +107,6 @@ class KnobProver:
         return before is None or after is None or after < before
 
     def rule_out(self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float) -> None:
-        self.case.settled.add(suspicion.check)
         if control.score - best.score <= KNOB_GAIN:
             reason = f"{suspicion.treatments[0].label}: no better (loss {shown(best.raw)} against {shown(control.raw)})"
         else:
@@ -116,4 +114,4 @@ class KnobProver:
                 f"another lr alone does as well ({lr_factor:.3g} × lr: loss {shown(lr_best.raw)}, "
                 f"{suspicion.treatments[0].label}: {shown(best.raw)})"
             )
-        self.case.result.ruled_out.append(RuledOut(suspicion.check, reason))
+        self.case.rule_out(suspicion, reason)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sgd_doctor.findings import Suspicion
 from sgd_doctor.learning_rate import LrExperiments, obstacle
 from sgd_doctor.proof.case import Case, shown
-from sgd_doctor.report import RuledOut
 
 STEPS = 200
 STUCK = 0.9
@@ -42,7 +41,7 @@ class LastProver:
         _, best = plain.best()
         if not best.score > STUCK:
             why = f"another learning rate does learn (loss {shown(best.raw)})"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         treatment = suspicion.treatments[0]
         applied = (*self.case.applied, *treatment.interventions)
@@ -52,6 +51,6 @@ class LastProver:
         _, found = treated.best()
         if not found.score < FITTED:
             why = f"{treatment.label}: no better (loss {shown(found.raw)})"
-            self.case.result.ruled_out.append(RuledOut(suspicion.check, why))
+            self.case.rule_out(suspicion, why)
             return
         self.case.conclude(suspicion, plain.control(), found)

@@ -13,7 +13,6 @@ from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnsw
 from sgd_doctor.proof.case import LONG, SHORT, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.proof.stability import stability
-from sgd_doctor.report import RuledOut
 
 PLAIN = 0.5
 """A gain that shorter runs show as well: the second seed is tried over fewer steps."""
@@ -36,10 +35,7 @@ class RateProver:
         if factor == 1.0 or wanted is None or not gain > least:
             for suspicion in (lower, higher):
                 if suspicion is not None:
-                    self.case.settled.add(suspicion.check)
-                    self.case.result.ruled_out.append(
-                        RuledOut(suspicion.check, _lr_reason(experiments, suspicion is lower))
-                    )
+                    self.case.rule_out(suspicion, _lr_reason(experiments, suspicion is lower))
             return
         answer = experiments.answer(self.case.length(LONG, arms=4))
         self.case.settled |= {s.check for s in (lower, higher) if s is not None}
@@ -47,10 +43,10 @@ class RateProver:
         if severity is not None and wanted is higher and self.only_fits_better(answer):
             rate = user_lr(self.case.observed) * answer.factor
             why = f"lr {rate:.3g} lowers the training loss and raises the held-out loss"
-            self.case.result.ruled_out.append(RuledOut(wanted.check, why))
+            self.case.rule_out(wanted, why)
             return
         if severity is None or not self.lr_holds_again(answer):
-            self.case.result.ruled_out.append(RuledOut(wanted.check, _lr_reason(experiments, wanted is lower)))
+            self.case.rule_out(wanted, _lr_reason(experiments, wanted is lower))
             return
         self.conclude_lr(wanted, answer, severity)
 

@@ -124,7 +124,7 @@ def targets_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
         more_plots.draw_targets(ax, report, theme)
         plots.draw_legend(ax, theme)
 
-    return _single((7.0, 2.6 if targets.counts else 1.8), theme, draw)
+    return _single((7.0, 2.6 if targets.counts or targets.histogram else 1.8), theme, draw)
 
 
 def grad_plot(report: Report, theme: Theme = LIGHT) -> Figure | None:
@@ -203,7 +203,7 @@ def _panels(report: Report) -> list[Panel]:
     if has_features(report):
         found.append(
             (
-                "Input features: minimum to maximum, mean ± std",
+                "Input features: distribution, mean ± std",
                 lambda ax: plots.draw_features(ax, report, theme),
             )
         )

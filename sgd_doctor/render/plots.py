@@ -23,12 +23,14 @@ from sgd_doctor.render.axes import (
     style,
     thin,
 )
-from sgd_doctor.report import LayerCurve, ProbeInfo, Report, Series
+from sgd_doctor.report import Histogram, LayerCurve, ProbeInfo, Report, Series
 
 _VIEW = 1e4
 """How far above the first losses the view goes when a run explodes; the other curves stay readable."""
 MAX_ROWS = 40
 _MAX_TREATED = 4
+FEW_FEATURES = 60
+"""So many features are drawn one by one, more as bands."""
 
 
 def _draw(ax: Axes, xy: Points, color: str, name: str | None, width: float, dash: str = "-") -> None:
@@ -97,7 +99,9 @@ def draw_loss(ax: Axes, report: Report, theme: Theme) -> None:
         _draw(ax, points(probe.loss, probe.loss_steps), shade, label(probe.intervention, 40), 2.2)
     every = np.concatenate([observed[1], *(floats(probe.loss) for probe in report.run.probes)])
     scale = set_scale(ax, every)
-    cut = _cut(ax, observed[1] if np.isfinite(observed[1]).any() else every, every)
+    known = np.isfinite(observed[1]).any()
+    # A curve on its own is shown whole: there is nothing that it could make unreadable.
+    cut = bool(report.run.probes or not known) and _cut(ax, observed[1] if known else every, every)
     ax.set_xlabel("optimizer step")
     ax.set_ylabel("loss" + (" (log)" if scale == "log" else "") + (", cut off above" if cut else ""))
     ax.margins(x=0.02)
@@ -223,7 +227,7 @@ def short_names(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def draw_features(ax: Axes, report: Report, theme: Theme) -> None:
-    """The range, spread and mean of each input feature."""
+    """The distribution of each input feature: range, spread and mean, and where it was kept the histogram."""
     style(ax, theme)
     scales = report.features
     if scales is None:
@@ -231,14 +235,16 @@ def draw_features(ax: Axes, report: Report, theme: Theme) -> None:
     mean, std, low, high = (floats(item) for item in (scales.mean, scales.std, scales.minimum, scales.maximum))
     count = min(len(mean), len(std), len(low), len(high))
     mean, std, low, high = mean[:count], std[:count], low[:count], high[:count]
-    x = np.arange(count, dtype=np.float64)
+    x = np.arange(count, dtype=np.float64) * scales.every
     shade = theme.sound
-    if count > 60:
-        _bands(ax, (mean, std, low, high), theme)
+    if count > FEW_FEATURES:
+        _bands(ax, x, (mean, std, low, high), theme)
     else:
         wide = min(9.0, 260 / max(count, 1))
-        ax.vlines(x, low, high, color=shade, alpha=0.35, linewidth=wide * 0.45, label="minimum to maximum")
-        ax.vlines(x, mean - std, mean + std, color=shade, linewidth=wide, label="mean ± std")
+        thick = wide * (0.25 if scales.histograms else 1.0)
+        ax.vlines(x, low, high, color=shade, alpha=0.35, linewidth=thick * 0.45, label="minimum to maximum")
+        _violins(ax, scales.histograms, theme)
+        ax.vlines(x, mean - std, mean + std, color=theme.ink, linewidth=thick * 0.6, label="mean ± std")
         ax.plot(x, mean, color=theme.ink, marker="_", linestyle="", markersize=wide + 3, label="mean")
     scale = set_scale(ax, np.concatenate([mean, std, low, high]))
     if count <= 12:
@@ -248,11 +254,32 @@ def draw_features(ax: Axes, report: Report, theme: Theme) -> None:
     ax.set_ylabel("value" + (" (log)" if scale != "linear" else ""))
 
 
-def _bands(ax: Axes, scales: tuple[Floats, Floats, Floats, Floats], theme: Theme) -> None:
+def _violins(ax: Axes, histograms: Sequence[Histogram], theme: Theme) -> None:
+    """The histogram of each feature, upright and mirrored; the widest bins of neighbours nearly touch."""
+    name: str | None = "distribution"
+    for histogram in histograms:
+        counts = np.array(histogram.counts, dtype=np.float64)
+        if not counts.max(initial=0.0) > 0 or not histogram.high > histogram.low:
+            continue
+        edges = np.linspace(histogram.low, histogram.high, len(counts) + 1)
+        half = np.repeat(0.46 * counts / counts.max(), 2)
+        ax.fill_betweenx(
+            np.repeat(edges, 2)[1:-1],
+            histogram.feature - half,
+            histogram.feature + half,
+            color=theme.sound,
+            alpha=0.6,
+            linewidth=0,
+            label=name,
+        )
+        name = None
+
+
+def _bands(ax: Axes, x: Floats, scales: tuple[Floats, Floats, Floats, Floats], theme: Theme) -> None:
     """Many features: bands over neighbouring features instead of a bar for each."""
     mean, std, low, high = scales
     groups = np.array_split(np.arange(len(mean)), min(len(mean), 200))
-    x = np.array([group[0] for group in groups], dtype=np.float64)
+    x = np.array([x[group[0]] for group in groups], dtype=np.float64)
 
     def reach(values: Floats, sign: int) -> Floats:
         peaks = [sign * np.fmax.reduce(sign * values[group]) for group in groups]

@@ -105,6 +105,12 @@ def place(location: Location) -> str:
     return f"{one_line(location.path)}:{location.line}{end}"
 
 
+def timeline_file(report: Report) -> str:
+    """The file that all events of the timeline come from; empty where there are several."""
+    paths = {entry.location.path for entry in report.timeline if entry.location is not None}
+    return one_line(paths.pop()) if len(paths) == 1 else ""
+
+
 def code_lines(location: Location, limit: int = 8) -> list[tuple[int, str]]:
     """The numbered lines of a location, without common indentation; long ones end in ``...``."""
     lines = textwrap.dedent(location.code.expandtabs(4)).strip("\n").split("\n")

@@ -49,7 +49,7 @@ def keep_crash(run: Run, error: BaseException) -> None:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as second:  # an exception class of the script's own may be broken itself
+    except BaseException as second:  # an exception class of the script's own may be broken itself, or try to exit
         return f"(its text cannot be had: {type(second).__name__})"
 
 
@@ -61,7 +61,7 @@ def _user_place(sites: SiteTable, trace: TracebackType | None) -> tuple[int, dic
         if sites.is_user(frame.f_code) or site < 0:
             site = sites.place(frame.f_code.co_filename, trace.tb_lineno, frame.f_code.co_name)
             names = {}
-            with contextlib.suppress(Exception):  # what the user's values do when they are looked at is not known
+            with contextlib.suppress(BaseException):  # what the user's values do when they are looked at is not known
                 names = _describe(dict(frame.f_locals))
         trace = trace.tb_next
     return site, names

@@ -32,7 +32,7 @@ from sgd_doctor.run.reaping import (
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
-from sgd_doctor.run.world import world_size
+from sgd_doctor.run.world import on_one_machine, world_size
 
 INTERRUPT_SECONDS = 2.0
 """How long a script may take to go when it is interrupted as a terminal would do it."""
@@ -40,7 +40,8 @@ STOP_SECONDS = 5.0
 """How long it may take to save its recording when its time is up; a loop in C may never do so."""
 LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
-TOGETHER = "{} processes train together, and were watched once: what needs a comparison of runs was not checked"
+APART = "{} processes train together on several machines: what needs a comparison of runs was not checked"
+TOGETHER = "{} processes train together, and all of them are started again for each"
 
 
 class ForkServerClient(Replays):
@@ -70,8 +71,10 @@ class ForkServerClient(Replays):
         if note.at == "anchor":
             self.replay = "fork" if note.fork else "process"
             self.why_not_forked = note.why
-            if world_size() > 1:  # a process on its own would wait for the others forever
-                self.replay, self.why_not_forked = "none", TOGETHER.format(world_size())
+            if on_one_machine():
+                self.replay, self.why_not_forked = "process", TOGETHER.format(world_size())
+            elif world_size() > 1:  # those of this machine on their own would wait for the others forever
+                self.replay, self.why_not_forked = "none", APART.format(world_size())
         if note.data:
             self.sent = from_bytes(base64.b64decode(note.data))
         self.on_note(note)
@@ -303,9 +306,11 @@ class ProcessReplays(ForkServerClient):
         self, request: ProbeRequest, deadline: float, patches: dict[str, str] | None = None
     ) -> Recording | None:
         _, spec = self._spec(request, deadline)
+        before = len(self.processes)
         child, notes = self._start(spec, None, patches)
         self._follow(child, notes, deadline)
-        end_group(child)
+        for process in self.processes[before:]:
+            end_group(process)
         return take_recording(Path(spec.output))
 
 

@@ -23,7 +23,7 @@ from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
-from sgd_doctor.run.world import world_size
+from sgd_doctor.run.world import on_one_machine, places, world_size
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOTSTRAP = (
@@ -66,15 +66,28 @@ class Harness(ProcessReplays):
         self.executor, self.cwd = executor, cwd
         self.target, self.shield, self.seed = target, shield, seed
         self.kind, self.name, self.argv = target.kind, target.name, target.argv
-        self.patchable = world_size() == 1
+        self.patchable = world_size() == 1 or on_one_machine()
         self.echo = Echo(echo)
         self._threads: list[threading.Thread] = []
 
     def _start(
         self, run: RunSpec, control: socket.socket | None, patches: dict[str, str] | None = None
     ) -> tuple[Child, int]:
-        scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix="scratch-"))
         reader, writer = os.pipe()
+        # The other processes of a watched run have a sgd-doctor of their own; those of a replay are all started here.
+        environs = [{}] if control is not None else places()
+        child = self._spawn(run, environs[0], control, writer, patches or {})
+        os.close(writer)
+        for number, environ in enumerate(environs[1:], 1):
+            beside = msgspec.structs.replace(run, output=f"{run.output}.{number}")
+            self._spawn(beside, environ, None, -1, patches or {})
+        return child, reader
+
+    def _spawn(
+        self, run: RunSpec, more: dict[str, str], control: socket.socket | None, notes: int, patches: dict[str, str]
+    ) -> Child:
+        """Start one process, with ``more`` in its environment; ``notes``: the descriptor that it tells them to."""
+        scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix="scratch-"))
         control_fd = control.fileno() if control is not None else -1
         spec = ChildSpec(
             kind=self.target.kind,
@@ -87,10 +100,10 @@ class Harness(ProcessReplays):
             shield=self.shield,
             seed=PROBE_SEED if self.seed is None and control is None else self.seed,
             control_fd=control_fd,
-            notes_fd=writer,
-            patches=patches or {},
+            notes_fd=notes,
+            patches=patches,
         )
-        environ = dict(os.environ)
+        environ = os.environ | more
         if self.shield:
             quiet_trackers(environ, scratch)
         if control is None:
@@ -108,16 +121,15 @@ class Harness(ProcessReplays):
             env=environ,
             cwd=self.cwd,
             start_new_session=True,
-            pass_fds=[fd for fd in (writer, control_fd) if fd >= 0],
+            pass_fds=[fd for fd in (notes, control_fd) if fd >= 0],
         )
-        os.close(writer)
         self.processes.append(child)
         if child.stdout is not None:
             echo = self.echo if control is not None else Echo(lambda _: None)
             thread = threading.Thread(target=echo.follow, args=(child.stdout,), daemon=True)
             thread.start()
             self._threads.append(thread)
-        return child, reader
+        return child
 
     def _take(self, note: Note) -> None:
         super()._take(note)

@@ -33,6 +33,35 @@ def test_tanh_before_cross_entropy_is_named(tmp_path: Path) -> None:
     )
 
 
+IN_A_LOOP = """
+y = X[:, :1] - X[:, 1:2]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(10, 32), nn.Linear(32, 32), nn.Linear(32, 1)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.relu(layer(x))  # here
+        return x
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+
+
+def test_only_the_last_of_several_calls_of_a_line_is_taken_away(tmp_path: Path) -> None:
+    # Without all of its activations the model is linear, like the targets are not.
+    bent = IN_A_LOOP.replace("X[:, :1] - X[:, 1:2]", "X[:, :1].abs() - X[:, 1:2].abs() * 2")
+    found = fault(tmp_path, DATA + bent + MSE, NAME)
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.treated < 0.5 * (found.proof.baseline or 0)
+
+
 HEALTHY = {
     "repaired": NET.format(target="X[:, :1] - X[:, 1:2]", outputs=1, last="nn.Identity()") + MSE,
     "ReLU for positive targets (H46)": NET.format(target="X[:, :1].abs() + 1", outputs=1, last="nn.ReLU()") + MSE,

@@ -65,7 +65,25 @@ def test_half_of_the_model_that_is_cut_off_is_named(tmp_path: Path) -> None:
     assert found.proof is not None
 
 
+WITHIN = HALVES.replace("z = self.encoder(x){cut}", "with torch.no_grad():\n            z = self.encoder(x){cut}")
+
+
+def test_part_of_the_model_under_no_grad_is_named(tmp_path: Path) -> None:
+    script = DATA + WITHIN.format(cut="  # here", held="") + LOOP.format(loss="F.cross_entropy(model(X[i]), hard[i])")
+    found = fault(tmp_path, script, NAME)
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.treated < (found.proof.baseline or 0)
+
+
 HEALTHY = {
+    "frozen encoder under no_grad": DATA
+    + WITHIN.format(cut="", held="head.")
+    + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])"),
+    "trained encoder under no_grad": DATA
+    + WITHIN.format(cut="", held="")
+    + "model.encoder.load_state_dict(model.encoder.state_dict())\n"
+    + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])"),
     "repaired": DATA + MODEL + STEP.format(out="out = model(X[i])"),
     "frozen encoder (H11)": DATA
     + HALVES.format(cut=".detach()", held="head.")
@@ -159,5 +177,5 @@ def test_generator_that_is_cut_off_is_named(tmp_path: Path) -> None:
 def test_second_phase_that_is_cut_off_is_named(tmp_path: Path) -> None:
     first = MODEL + LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])").replace("range(120)", "range(40)")
     second = MODEL.replace("model", "head") + STEP.replace("model", "head").replace("backward()", "backward()  # here")
-    script = DATA + first + second.format(out="out = head(X[i]).detach().requires_grad_()")
+    script = DATA + first + second.format(out="out = head(X[i]).detach().requires_grad_()  # here")
     fault(tmp_path, script, NAME, steps=160)

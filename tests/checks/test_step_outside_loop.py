@@ -39,6 +39,10 @@ HEALTHY = {
     + EPOCHS.format(before="optimizer.zero_grad()", scale="", after="    ", last=""),
     "accumulated (H01)": MODEL.format(optimizer=SGD, more="")
     + EPOCHS.format(before="", scale=" / 10", after="", last="optimizer.zero_grad()"),
+    "cleared before the step, too": MODEL.format(optimizer=SGD, more="")
+    + EPOCHS.format(before="", scale="", after="", last="").replace(
+        "loss.backward()", "loss.backward()\n        optimizer.zero_grad()"
+    ),
     "LBFGS": MODEL.format(optimizer="LBFGS(model.parameters(), lr=0.5, max_iter=10)", more="")
     + """
 def closure():

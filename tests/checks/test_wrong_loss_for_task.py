@@ -16,6 +16,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 """
 BROKEN = {
     "several labels in cross-entropy": (4, "F.cross_entropy(model(X[i]), many[i])  # here"),
+    "softmax for several labels": (4, "F.binary_cross_entropy(torch.softmax(model(X[i]), 1), many[i])  # here"),
     "labels of 0 and 1 for signs": (1, "F.soft_margin_loss(model(X[i]).squeeze(1), two[i].float())  # here"),
 }
 
@@ -29,6 +30,8 @@ def test_targets_of_another_kind_are_named(tmp_path: Path, kind: str) -> None:
 HEALTHY = {
     "repaired": MODEL.format(out=4) + LOOP.format(loss="F.binary_cross_entropy_with_logits(model(X[i]), many[i])"),
     "one-hot": MODEL.format(out=3) + LOOP.format(loss="F.cross_entropy(model(X[i]), F.one_hot(three[i], 3).float())"),
+    "one-hot labels and softmax": MODEL.format(out=3)
+    + LOOP.format(loss="F.binary_cross_entropy(torch.softmax(model(X[i]), 1), F.one_hot(three[i], 3).float())"),
     "mixed labels": MODEL.format(out=3)
     + LOOP.format(
         loss="F.cross_entropy(model(X[i]), 0.7 * F.one_hot(three[i], 3) + 0.3 * F.one_hot(three[i.flip(0)], 3))"
