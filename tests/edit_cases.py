@@ -545,6 +545,15 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "right = (a == y).sum() + (b == z).sum()\n",
         None,
     ),
+    # hoist-out-of-loops
+    "a model that a function builds for each epoch": (
+        "hoist-out-of-loops",
+        {"line": "Sequential"},
+        "def build():\n    net = nn.Sequential(nn.Linear(2, 2))\n    return net, SGD(net.parameters())\n"
+        "for e in range(9):\n    net, opt = build()  # fresh\n    train(net, opt)\n",
+        "def build():\n    net = nn.Sequential(nn.Linear(2, 2))\n    return net, SGD(net.parameters())\n"
+        "net, opt = build()  # fresh\nfor e in range(9):\n    train(net, opt)\n",
+    ),
     # negate-loss, follow-mode, invert-weights
     "a likelihood that has to grow": (
         "negate-loss",
