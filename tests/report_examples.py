@@ -9,6 +9,7 @@ from sgd_doctor.report import (
     ActivationCurve,
     Curves,
     FeatureScales,
+    Histogram,
     LayerCurve,
     ProbeInfo,
     Report,
@@ -23,6 +24,12 @@ from sgd_doctor.report import (
 STEPS = 60
 NASTY = "<script>alert('x')</script>\"&amp;\x1b[31m\x00\x7f\x85\u202e[bold red]$\\frac{a}$ \udc80 ::error::"
 
+ODD_HISTOGRAMS = (
+    Histogram(1e300, -1e300, (1,)),
+    Histogram(-1e308, 1e308, (1, 2)),
+    Histogram(0.0, 1.0, (2**62, -1), 2**63),
+    Histogram(0.0, 0.0, ()),
+)
 LR_LINE = Location(
     "train.py", 31, 31, "optimizer = torch.optim.SGD(model.parameters(), lr=0.8, momentum=0.9)"
 )
@@ -194,6 +201,7 @@ def unhealthy() -> Report:
             (1.0, 0.9, 4.0, 1240.0, 1.1, 0.002),
             (-3.0, -2.8, 0.0, -1500.0, -2.9, -0.004),
             (3.1, 2.7, 25.0, 5200.0, 3.0, 0.006),
+            histograms=(Histogram(-3.0, 3.1, (2, 9, 30, 8, 1)), Histogram(-1500.0, 5200.0, (90, 9, 1), 3)),
         ),
         timeline=TIMELINE,
         activations=(
@@ -307,10 +315,10 @@ def hostile() -> Report:
             LayerCurve(nasty, (0, 1, 2), values[:3], values[3:6]),
             LayerCurve(nasty, (5,), values, values),
         ),
-        features=FeatureScales(nasty, values, values, values, values),
+        features=FeatureScales(nasty, values, values, values, values, 2**63, ODD_HISTOGRAMS),
         timeline=(TimelineEntry(nasty, place), TimelineEntry("step", None)),
         activations=(ActivationCurve(nasty, nasty, (0, 1, 2), values, values[:1]),),
-        targets=TargetScales(nasty, {nasty: 3}, math.nan, math.inf, -math.inf, math.nan),
+        targets=TargetScales(nasty, {nasty: 3}, math.nan, math.inf, -math.inf, math.nan, ODD_HISTOGRAMS[0]),
     )
 
 

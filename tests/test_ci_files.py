@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,7 +17,6 @@ from tests.helpers import FAULTY, HEALTHY, ROOT, environment, write
 yaml = pytest.importorskip("yaml")
 WANTED = "import sys; assert sys.argv[1:] == ['--name', 'two $(words)']"
 BASH = shutil.which("bash")
-ASK = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 def loaded(name: str) -> Any:
@@ -53,11 +53,12 @@ def test_action_installs_into_the_active_python(tmp_path: Path) -> None:
     """As on a runner: an environment of its own, torch there already, sgd-doctor from the action's checkout."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
     python = tmp_path / "env" / "bin" / "python"
-    own, ours = (
-        subprocess.run([str(p), "-c", ASK], capture_output=True, text=True, check=True).stdout.strip()
-        for p in (python, sys.executable)
-    )
-    Path(own, "torch_of_the_job.pth").write_text(ours)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    torch = importlib.util.find_spec("torch")
+    assert torch is not None
+    assert torch.origin is not None
+    Path(own, "torch_of_the_job.pth").write_text(str(Path(torch.origin).parents[1]))
     step = loaded("action.yml")["runs"]["steps"][0]
     assert step["env"] == {"SOURCE": "${{ github.action_path }}"}
     checkout = tmp_path / "the checkout"
@@ -65,7 +66,7 @@ def test_action_installs_into_the_active_python(tmp_path: Path) -> None:
     shutil.copytree(ROOT, checkout, ignore=ignored)
     env = {**os.environ, "SOURCE": str(checkout), "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     command = [str(BASH), "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=250, check=False)
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=400, check=False)
     if "No matching distribution" in result.stderr or "Connection" in result.stderr:
         pytest.skip("the packages that build a wheel cannot be had")
     assert result.returncode == 0, result.stderr

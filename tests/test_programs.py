@@ -123,7 +123,7 @@ SESSIONS = {
     """,
     "fish": """
         _SGD_DOCTOR_COMPLETE=fish_source sgd-doctor | source
-        complete -C "sgd-doctor explain missing-b" | string split --fields 1 \\t
+        complete -C "sgd-doctor explain missing-b"
     """,
 }
 """What each shell does when somebody presses Tab; zsh's own functions for showing an offer print it."""

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import report_examples
+from matplotlib.collections import PolyCollection
 from PIL import Image
 
 from sgd_doctor.render import axes, figure, plots
@@ -20,6 +21,7 @@ from sgd_doctor.report import (
     ActivationCurve,
     Curves,
     FeatureScales,
+    Histogram,
     LayerCurve,
     ProbeInfo,
     Report,
@@ -129,6 +131,27 @@ def test_targets_are_counted_by_class_or_shown_by_their_range() -> None:
     plot = figure.targets_plot(msgspec.structs.replace(report, targets=real))
     assert plot is not None
     assert plot.axes[0].get_xlim()[0] < 5 < 50 < plot.axes[0].get_xlim()[1]
+
+
+def test_real_targets_are_drawn_as_their_histogram() -> None:
+    real = TargetScales("real", {}, 22.5, 9.2, 5.0, 50.0, Histogram(5.0, 50.0, (3, 9, 0, 1)))
+    plot = figure.targets_plot(msgspec.structs.replace(report_examples.unhealthy(), targets=real))
+    assert plot is not None
+    (stairs,) = plot.axes[0].patches
+    values, edges, _ = stairs.get_data()
+    assert values.tolist() == [3, 9, 0, 1]
+    assert edges.tolist() == [5.0, 16.25, 27.5, 38.75, 50.0]
+
+
+def test_a_feature_is_as_wide_as_its_values_are_frequent() -> None:
+    plot = figure.features_plot(report_examples.unhealthy())
+    assert plot is not None
+    first, second = (c for c in plot.axes[0].collections if isinstance(c, PolyCollection))
+    for shape, (place, bottom, top) in ((first, (0, -3.0, 3.1)), (second, (3, -1500.0, 5200.0))):
+        corners = shape.get_paths()[0].vertices
+        assert corners[:, 0].min() == pytest.approx(place - 0.46)
+        assert corners[:, 0].max() == pytest.approx(place + 0.46)
+        assert (corners[:, 1].min(), corners[:, 1].max()) == (bottom, top)
 
 
 def test_the_look_does_not_depend_on_the_users_matplotlib_settings() -> None:

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from numpy.typing import NDArray
 
 from sgd_doctor.render import words
-from sgd_doctor.report import Series
+from sgd_doctor.report import Histogram, Series
 
 Floats = NDArray[np.float64]
 Points = tuple[Floats, Floats]
@@ -93,6 +93,17 @@ def thin(x: Floats, y: Floats, limit: int = 400) -> Points:
             keep.update((int(good[np.argmin(y[good])]), int(good[np.argmax(y[good])])))
     chosen = np.array(sorted(keep))
     return x[chosen], y[chosen]
+
+
+def bins(histogram: Histogram | None) -> Points | None:
+    """Edges and counts of a histogram; None where it cannot be drawn."""
+    if histogram is None:
+        return None
+    counts = np.nan_to_num(floats(histogram.counts))
+    low, high = floats((histogram.low, histogram.high))
+    if not counts.max(initial=0.0) > 0 or not high > low or not abs(histogram.feature) < 2**53:
+        return None
+    return np.linspace(low, high, len(counts) + 1), counts
 
 
 def any_finite(series: Iterable[float | None]) -> bool:

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 
 from sgd_doctor.render import words
-from sgd_doctor.render.axes import Theme, any_finite, floats, label, points, set_scale, style
+from sgd_doctor.render.axes import Points, Theme, any_finite, bins, floats, label, points, set_scale, style
 from sgd_doctor.render.columns import hyper_series, share
 from sgd_doctor.render.plots import MAX_ROWS, heat_map
-from sgd_doctor.report import ActivationCurve, Histogram, Report
+from sgd_doctor.report import ActivationCurve, Report
 
 MAX_CLASSES = 40
 
@@ -54,8 +54,8 @@ def draw_targets(ax: Axes, report: Report, theme: Theme) -> None:
     ax.set_autoscalex_on(False)
     ax.set_xlim(*_span([low, high, mean - std, mean + std]))
     ax.set_xlabel("value")
-    if targets.histogram is not None:
-        _bars(ax, targets.histogram, mean, std, theme)
+    if (histogram := bins(targets.histogram)) is not None:
+        _bars(ax, histogram, mean, std, theme)
         return
     ax.hlines(0, low, high, color=theme.sound, alpha=0.35, linewidth=8, label="minimum to maximum")
     ax.hlines(0, mean - std, mean + std, color=theme.sound, linewidth=16, label="mean ± std")
@@ -64,11 +64,10 @@ def draw_targets(ax: Axes, report: Report, theme: Theme) -> None:
     ax.set_ylim(-1, 1)
 
 
-def _bars(ax: Axes, histogram: Histogram, mean: float, std: float, theme: Theme) -> None:
+def _bars(ax: Axes, histogram: Points, mean: float, std: float, theme: Theme) -> None:
     """A histogram, with the mean and the spread above it."""
-    counts = floats(histogram.counts)
-    edges = np.linspace(histogram.low, histogram.high, len(counts) + 1)
-    top = float(counts.max(initial=1.0))
+    edges, counts = histogram
+    top = float(counts.max())
     ax.stairs(counts, edges, fill=True, color=theme.sound)
     ax.hlines(1.08 * top, mean - std, mean + std, color=theme.ink, linewidth=2, label="mean ± std")
     ax.plot([mean], [1.08 * top], color=theme.ink, marker="|", linestyle="", markersize=12, label="mean")

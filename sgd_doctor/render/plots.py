@@ -16,6 +16,7 @@ from sgd_doctor.render.axes import (
     Points,
     Theme,
     any_finite,
+    bins,
     floats,
     label,
     points,
@@ -258,10 +259,10 @@ def _violins(ax: Axes, histograms: Sequence[Histogram], theme: Theme) -> None:
     """The histogram of each feature, upright and mirrored; the widest bins of neighbours nearly touch."""
     name: str | None = "distribution"
     for histogram in histograms:
-        counts = np.array(histogram.counts, dtype=np.float64)
-        if not counts.max(initial=0.0) > 0 or not histogram.high > histogram.low:
+        found = bins(histogram)
+        if found is None:
             continue
-        edges = np.linspace(histogram.low, histogram.high, len(counts) + 1)
+        edges, counts = found
         half = np.repeat(0.46 * counts / counts.max(), 2)
         ax.fill_betweenx(
             np.repeat(edges, 2)[1:-1],
