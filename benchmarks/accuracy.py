@@ -26,7 +26,8 @@ from fixes import Repair, repair
 from sgd_doctor.options import Options
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import Talk, diagnose_target
+from sgd_doctor.session import diagnose_target
+from sgd_doctor.start import Talk
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_scripts"
 NEAR_LINES = 2

@@ -60,7 +60,7 @@ class Examiner:
         suspicions, at_first = first, {s.check for s in first}
         for _ in range(ROUNDS):
             open_ = [s for s in suspicions if s.check not in self.case.settled and s.rule is not Rule.SYMPTOM]
-            facts = [s for s in open_ if s.rule is Rule.FACT]
+            facts = [s for s in open_ if s.rule is Rule.FACT and s.check not in self.case.explained()]
             if facts:
                 go_on = self.facts.prove_fact(facts[0])
             else:
@@ -128,8 +128,14 @@ class Examiner:
         if steps < LEAST_STEPS:
             self.case.blocked(suspicions, f"{steps} steps are too few to compare runs")
             return False
+        self.case.lab.measure_task |= any(s.metric != "loss" for s in knobs)
         experiments = LrExperiments(self.case.lab, self.case.applied, self.case.metric, steps)
         if not blocked:
+            experiments.ahead(
+                down=bool(knobs) or lower is not None,
+                up=bool(knobs) or higher is not None,
+                treatments=[k.treatments[0].interventions for k in knobs if k.metric == self.case.metric],
+            )
             self.lr_arms(experiments, bool(knobs), lower is not None, higher is not None)
         winner = self.knobs.best_knob(knobs, experiments, steps)
         if winner is not None:

@@ -37,6 +37,12 @@ class Trial:
     def label(self) -> str:
         return " + ".join(i.label for i in self.interventions) or "none"
 
+    @property
+    def cut(self) -> bool:
+        """Whether it was not made, or ended by the clock before its last step: it says nothing against a change."""
+        made = self.recording
+        return made is None or (made.facts.ended == "time-limit" and made.steps < self.steps)
+
 
 def scaled_lr(factor: float, lr: float) -> Intervention:
     """The intervention that multiplies the learning rate."""
@@ -61,6 +67,7 @@ class Lab:
         observed: the untreated run.
         probe: runs replays.
         say: told in words what is being tried and why.
+        measure_task: measure the task loss in every run, so that one run serves both metrics.
     """
 
     observed: Recording
@@ -70,10 +77,11 @@ class Lab:
     infos: list[ProbeInfo] = field(default_factory=list)
     spent: int = 0
     """Optimizer steps of all replays."""
+    measure_task: bool = False
 
     def run(self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = "") -> list[Trial]:
         """The trials of ``arms``, in order; arms that were already run for these steps are not run again."""
-        measure = metric != "loss"
+        measure = self.measure_task or metric != "loss"
         missing = [a for a in dict.fromkeys(arms_keys(arms)) if (a, steps, measure) not in self.done]
         by_key = dict(zip(arms_keys(arms), arms, strict=True))
         if missing:
@@ -101,7 +109,7 @@ class Lab:
 
         Where neither has a single finite value, from the first treated run that has.
         """
-        control = self.done.get(((), steps, metric != "loss"))
+        control = self.done.get(((), steps, self.measure_task or metric != "loss"))
         for recording in (control, self.observed, *self.done.values()):
             found = scale_of(recording, metric) if recording is not None else None
             if found is not None:

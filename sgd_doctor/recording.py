@@ -58,6 +58,10 @@ class OptimizerFacts(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
+PER_BATCH = 0.9
+"""Scheduler steps for each optimizer step from which on a scheduler counts batches and not epochs."""
+
+
 class SchedulerFacts(msgspec.Struct, frozen=True):
     """One learning-rate scheduler and how it was used."""
 
@@ -73,6 +77,10 @@ class SchedulerFacts(msgspec.Struct, frozen=True):
     metric_steps: tuple[int, ...] = ()
     before_first_step: int = 0
     """Calls of ``step()`` before the first optimizer step."""
+
+    def per_batch(self, steps: int) -> bool:
+        """Whether it was stepped (nearly) as often as the optimizer, which made ``steps`` steps."""
+        return self.steps >= PER_BATCH * steps
 
 
 class Operand(msgspec.Struct, frozen=True):

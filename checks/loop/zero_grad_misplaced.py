@@ -84,7 +84,7 @@ class ZeroGradMisplaced(Check):
                 ),
             ),
             treatments=(Treatment((Intervention("skip-zero-grad", "this zero_grad left out", args),)),),
-            explains=("no-learning", "plateau", "lr-too-low", "vanishing-gradient"),
+            explains=("no-learning", "plateau", "lr-too-low", "vanishing-gradient", "step-outside-loop"),
             advice="move zero_grad() before backward(), or after step()",
             edits=edits,
         )

@@ -12,6 +12,8 @@ from sgd_doctor.recording import Operation, Recording
 NEGATIONS = {"neg", "__neg__", "negative"}
 FROM_NUMBER = {"rsub", "__rsub__"}
 MAX_HOPS = 12
+WITHOUT_END = 3.0
+"""How many times its start a loss has to be below 0 for a term of it to be without a lower bound."""
 
 
 class SignFlipped(Check):
@@ -22,11 +24,13 @@ class SignFlipped(Check):
     `maximize=True`.
 
     ## Why it hurts
-    Every step makes the predictions worse; the printed loss falls without end, to minus infinity or NaN.
+    Every step makes the predictions worse; the printed loss falls without end, to minus infinity or NaN. The same
+    happens where one term of several (the divergence of a variational autoencoder) has the wrong sign.
 
     ## How it is proven
     The negated value comes straight from a standard loss function, and the error of the predictions grows.
-    The same loop is rerun with the sign turned, and both are judged by the error against the targets.
+    The same loop is rerun with the sign turned, and both are judged by the error against the targets. Where a standard
+    loss is added to other terms and the sum falls far below 0, the sign of each other term is tried.
 
     ## How to fix it
     Remove the minus sign, or `maximize=True`.
@@ -59,6 +63,9 @@ class SignFlipped(Check):
             raise NotChecked("no loss was traced")
         if len(facts.optimizers) != 1:
             return None
+        term = falling_term(recording)
+        if term is not None:
+            return self._term(recording, term)
         maximised = any(bool(g.get("maximize")) for g in facts.optimizers[0].groups)
         loss, sign = standard_loss(recording)
         if loss is None or (sign is not None) == maximised or not grows(recording):
@@ -70,6 +77,35 @@ class SignFlipped(Check):
             what = "no minus sign before the log-likelihood"
         change = Intervention(name, "the loss minimised", {})
         return self._suspicion(recording, loss, change, recording.location(site), what)
+
+    def _term(self, recording: Recording, term: Operation) -> Suspicion:
+        loss = recording.column("loss")
+        last = float(loss[np.isfinite(loss)][-1])
+        change = Intervention(
+            "negate-function", "this term added with the other sign", trace.this_call(recording, term)
+        )
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the loss falls without end ({loss[0]:.3g} to {last:.3g}): a term that grows with the error is "
+            "subtracted from it instead of added",
+            rule=Rule.KNOB,
+            location=recording.location(term.site),
+            evidence=(
+                Evidence(
+                    "loss",
+                    round(last, 4),
+                    "> 0",
+                    "it is the sum of a loss that cannot be negative and of this term, which goes to minus infinity",
+                ),
+            ),
+            treatments=(Treatment((change,)),),
+            explains=("divergence", "lr-too-high", "exploding-gradient", "init-too-large", "no-learning"),
+            advice="turn the sign of this term (the divergence of a VAE is -0.5 * sum(1 + logvar - mu² - exp(logvar)))",
+            metric="task_loss",
+            only_proven=True,
+            long=True,
+        )
 
     def _suspicion(
         self, recording: Recording, loss: Operation, change: Intervention, location: Location | None, what: str
@@ -125,6 +161,34 @@ class SignFlipped(Check):
         if place is None:
             return ()
         return (Edit("negate-loss", {"line": place.line}),)
+
+
+def falling_term(recording: Recording) -> Operation | None:
+    """The only other term beside standard losses, where their sum falls far below 0."""
+    loss = recording.column("loss")
+    loss = loss[np.isfinite(loss)]
+    if len(loss) < 2 or not loss[0] > 0 or not loss[-1] < -WITHOUT_END * loss[0]:
+        return None
+    standard, others = addends(recording, recording.facts.loss_operation)
+    return others[0] if standard and len(others) == 1 else None
+
+
+def addends(recording: Recording, index: int, hops: int = MAX_HOPS) -> tuple[bool, list[Operation]]:
+    """Whether the result of that operation is a sum with a standard loss in it, and the other terms of that sum."""
+    op = trace.operation(recording, index)
+    if op is None or not hops:
+        return False, []
+    if op.name in trace.LOSSES:
+        return True, []
+    if len(op.inputs) == 1 and op.name in trace.TERMS | trace.SCALING and op.shape == op.inputs[0].shape:
+        standard, others = addends(recording, op.inputs[0].origin, hops - 1)
+        return (True, others) if standard else (False, [op])
+    if len(op.inputs) != 2 or op.name not in trace.TERMS:
+        return False, [op]
+    sides = [addends(recording, operand.origin, hops - 1) for operand in op.inputs]
+    if not any(standard for standard, _ in sides):
+        return False, [op]
+    return True, [other for _, others in sides for other in others]
 
 
 def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | None]:

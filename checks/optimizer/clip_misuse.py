@@ -9,8 +9,9 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Su
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Clipping
 
-TINY = 1e3
-"""Norm over limit beyond which clipping leaves next to nothing at every step (meeting the limit each time is usual)."""
+TINY = 30.0
+"""Norm over limit beyond which the run is tried without clipping.  Meeting the limit at each step is usual, and only a
+rerun tells a limit that leaves next to nothing from one that the learning rate was chosen for."""
 NEEDED = 10.0
 """Largest norm over limit beyond which clipping at the right place would have changed the run."""
 
@@ -22,14 +23,14 @@ class ClipMisuse(Check):
     """Gradients are clipped to next to nothing, or after they were used.
 
     ## What it means
-    With a limit a thousand times below the usual norm every step has the same tiny length, which acts like a learning
-    rate a thousand times too small. Clipping after `optimizer.step()` changes gradients that nobody reads any more.
+    With a limit hundreds of times below the usual norm every step has the same tiny length, which acts like a learning
+    rate hundreds of times too small. Clipping after `optimizer.step()` changes gradients that nobody reads any more.
 
     ## Why it hurts
     The run does not move; or it is not protected where it should be.
 
     ## How it is proven
-    The norm before clipping was more than 1000 times the limit, step after step. The same loop is rerun without the
+    The norm before clipping was far beyond the limit, step after step. The same loop is rerun without the
     clipping, and has to reach most of what the best learning rate gains. A call behind the step is treated alike,
     with gradients clipped before it, where norms went far beyond the limit; otherwise it is advice.
 
@@ -82,12 +83,15 @@ class ClipMisuse(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"gradients are clipped to {clipping.limit:g}, {ratio:.3g} times below their norm",
+            title=f"gradients are clipped to {clipping.limit:g}, which leaves 1/{ratio:.3g} of their norm",
             rule=Rule.SMELL,
             location=recording.location(clipping.site),
             evidence=(
                 Evidence(
-                    "norm_over_limit", round(ratio, 1), f"< {TINY:g}", f"the median norm is {ratio:.3g} x the limit"
+                    "norm_over_limit",
+                    round(ratio, 1),
+                    f"< {TINY:g}",
+                    f"clipping divides the norm by {ratio:.3g} in the median",
                 ),
             ),
             treatments=(Treatment((Intervention("skip-clip", "without clipping", args),)),),

@@ -118,6 +118,8 @@ class SchedulerMisused(Check):
         lr = lr[np.isfinite(lr)]
         if len(lr) < LEAST_STEPS or scheduler.steps < 2 or not lr[0] >= EARLY * lr.max():
             return None
+        if scheduler.per_batch(recording.steps):
+            return None  # scheduler-per-batch says more, or it is meant so
         low = lr < SPENT * lr[0]
         first = int(low.argmax())
         if not low.any() or not low[first:].all() or not first < EARLY * len(lr):

@@ -10,7 +10,6 @@ from sgd_doctor.recording import Recording, SchedulerFacts
 
 BY_EPOCH = ("StepLR", "MultiStepLR", "ExponentialLR", "MultiplicativeLR")
 """Schedules that usually count epochs.  OneCycle, warm-up, cosine and lambdas are stepped per batch on purpose."""
-PER_STEP = 0.9
 COLLAPSED = 0.1
 """Last over first learning rate below which the schedule has run through."""
 
@@ -67,8 +66,7 @@ class SchedulerPerBatch(Check):
         if len(lr) < 5 or not lr[0] > 0 or not lr[-1] < COLLAPSED * lr[0]:
             return None
         for scheduler in recording.facts.schedulers:
-            often = scheduler.steps >= PER_STEP * recording.steps
-            if scheduler.kind in BY_EPOCH and often:
+            if scheduler.kind in BY_EPOCH and scheduler.per_batch(recording.steps):
                 return self._suspicion(recording, scheduler, float(lr[0]), float(lr[-1]))
         return None
 

@@ -2,12 +2,13 @@
 
 Every edit reads the source with LibCST and answers with the smallest change of its text that does
 what the finding asks for; where that is not certain to be right it answers with nothing.  LibCST is
-an optional package, so nothing here imports it before an edit is asked for.
+an optional package: nothing else imports it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,12 @@ EDITS: dict[str, EditFunction] = {
     "invert-weights": _lazy("call_arg", "invert_weights"),
     "cast-data": _lazy("cast", "cast_data"),
 }
+
+
+def import_editing() -> None:
+    """Import what :func:`edit_source` needs: takes a while, and can be done while something else is waited for."""
+    with suppress(ImportError):
+        import_module("sgd_doctor.fix.source")
 
 
 def edit_source(source: str, edits: Sequence[Edit]) -> str | None:

@@ -13,6 +13,7 @@ from sgd_doctor.interventions.inputs import MatchEvaluation, StandardiseBatches,
 from sgd_doctor.interventions.loop import Reseed, SkipZeroGrad, StepAfterBackward, ZeroAfterStep
 from sgd_doctor.interventions.losses import (
     Minimise,
+    NegateFunction,
     NegateGradients,
     ReorderRows,
     ReplaceFunction,
@@ -68,6 +69,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "replace-function": ReplaceFunction,
     "swap-gradient": SwapGradient,
     "scale-gradients": ScaleGradients,
+    "negate-function": NegateFunction,
     "negate-gradients": NegateGradients,
     "minimise": Minimise,
     "rescale-targets": RescaleTargets,

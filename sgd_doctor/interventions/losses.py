@@ -107,6 +107,17 @@ class ReplaceFunction(_LossAt):
         return self.call(name, lambda *_, **__: TRANSFORMS[self.args["by"]](source), args, kwargs)
 
 
+class NegateFunction(_LossAt):
+    """The function's result has the other sign."""
+
+    def rewrite(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any] | None:
+        if not self.here(name):
+            return None
+        return self.call(name, lambda *a, **k: -func(*a, **k), args, kwargs)
+
+
 class SwapGradient(_LossAt):
     """The loss keeps its value and gets the gradient of another one, so that values stay comparable."""
 

@@ -93,7 +93,10 @@ class FillNonFinite(_OtherTarget):
 
 
 class OneBatch(_OtherTarget):
-    """Every step sees the first batch again: can the model fit anything at all?"""
+    """Every step sees the first batch again: can the model fit anything at all?
+
+    Of a smaller batch (the last one of an epoch) it takes the size: the script goes on with targets of its own.
+    """
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
@@ -107,14 +110,18 @@ class OneBatch(_OtherTarget):
         if self._inputs is None:
             self._inputs = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         self.applied += 1
+        if any(isinstance(a, Tensor) and a.dim() for a in args):
+            size = next(len(a) for a in args if isinstance(a, Tensor) and a.dim())
+            return tuple(a[:size] if isinstance(a, Tensor) and a.dim() else a for a in self._inputs)
         return self._inputs
 
     def other(self, output: Tensor, target: Tensor) -> Tensor | None:
-        if self.observer.evaluating:
+        if self.observer.evaluating or not target.dim():
             return None
         if self._target is None:
             self._target = target.detach().clone()
-        return self._target if self._target.shape[:1] == output.shape[:1] else None
+        same = self._target[: len(target)]
+        return same if same.shape[:1] == output.shape[:1] else None
 
 
 class WeightClasses(_OtherTarget):

@@ -249,7 +249,8 @@ class Observer:
 
     def take_row(self) -> dict[str, float]:
         """What the backward passes since the last step leave for its row."""
-        if self.losses:  # else a second optimizer steps on the same backward: it has the same loss
+        # Without one, a second optimizer steps on the same backward: it has the same loss.
+        if self.losses and self.steps.late is None:
             self.last_loss = sum(self.losses) / len(self.losses)
         row = {"loss": self.last_loss, "backwards": float(len(self.losses))} | self.pending
         self.pending = {}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.clips import ClipRecorder
 from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded
@@ -20,12 +21,11 @@ from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, shape_of, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, storable, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
 from sgd_doctor.signals import (
     Activation,
     Built,
-    Clipping,
     Culprit,
     EvalInputs,
     InputDrift,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 NEAR_BOUND = 0.01
 MAX_PLACES = 128
 MAX_BATCHES = 64
-MAX_NORMS = 64
 MAX_BUILT = 64
 EVAL_BATCHES = 8
 MAX_WRITES = 8
@@ -60,15 +59,6 @@ class _Place:
     steps: list[int] = field(default_factory=list)
     dead: list[float] = field(default_factory=list)
     saturated: list[float] = field(default_factory=list)
-
-
-@dataclass
-class _Clips:
-    function: str
-    limit: float
-    calls: int = 0
-    norms: list[float] = field(default_factory=list)
-    after_step: int = 0
 
 
 @dataclass
@@ -100,8 +90,7 @@ class SignalRecorder(Part):
         self.targets = TargetRecorder()
         self.first_input: Tensor | None = None
         self.recurrent: dict[int, Recurrent] = {}
-        self.clips: dict[int, _Clips] = {}
-        self.stepped_last = False
+        self.clips = ClipRecorder(observer)
         self.optimizers: dict[tuple[str, int], _Built] = {}
         self.models: dict[tuple[str, int], _Built] = {}
         self.taken: dict[int, tuple[weakref.ref[Any], int, int]] = {}
@@ -215,18 +204,8 @@ class SignalRecorder(Part):
             entry.same += entry.first is not None and entry.first() is first
             entry.first = weakref.ref(first)
 
-    @guarded
-    def clipped(self, function: str, site: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        limit = kwargs.get("max_norm", kwargs.get("clip_value", args[1] if len(args) > 1 else 0.0))
-        limit = float(limit) if math.isfinite(float(limit)) else 0.0
-        entry = self.clips.setdefault(site, _Clips(function, limit))
-        entry.calls += 1
-        entry.after_step += self.stepped_last
-        if isinstance(result, Tensor) and result.numel() == 1 and len(entry.norms) < MAX_NORMS:
-            entry.norms.append(float(result.detach()))
-
     def backward_begins(self, loss: Tensor, traced: bool, sampled: bool) -> None:
-        self.stepped_last = False
+        self.clips.stepped_last = False
         self.gradients.kept.clear()
         self.gradients.watch(loss, traced)
         if sampled and len(self.graph_sizes) < MAX_BATCHES:
@@ -236,7 +215,7 @@ class SignalRecorder(Part):
         self.target = self.first_input = None
 
     def step_ends(self) -> None:
-        self.stepped_last = True
+        self.clips.stepped_last = True
         self.gradients.kept.clear()
 
     def state_taken(self, state: Any, site: int) -> None:
@@ -284,16 +263,13 @@ class SignalRecorder(Part):
             ),
             targets=self.targets.freeze(self.observer.targets.counts),
             recurrent=tuple(self.recurrent.values()),
-            clippings=tuple(
-                Clipping(c.function, site, c.limit, c.calls, tuple(map(_known, c.norms)), c.after_step)
-                for site, c in self.clips.items()
-            ),
+            clippings=self.clips.freeze(),
             optimizers_built=_all_built(self.optimizers),
             models_built=_all_built(self.models),
             drift=InputDrift(
                 tuple(s for s, _, _ in self.drift),
-                tuple(_known(m) for _, m, _ in self.drift),
-                tuple(_known(d) for _, _, d in self.drift),
+                tuple(storable(m) for _, m, _ in self.drift),
+                tuple(storable(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
                 Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
@@ -318,11 +294,6 @@ class SignalRecorder(Part):
 
 def _all_built(entries: dict[tuple[str, int], _Built]) -> tuple[Built, ...]:
     return tuple(Built(b.kind, site, b.count, tuple(b.steps), b.same) for (_, site), b in entries.items())
-
-
-def _known(value: float) -> float:
-    """JSON has no infinity: what is not finite becomes the largest float, which no limit passes."""
-    return value if math.isfinite(value) else 1e308
 
 
 def _finite(value: float) -> float | None:

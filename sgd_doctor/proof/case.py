@@ -181,20 +181,21 @@ class Case:
         stage = traced + SHORT if traced > 1 else 0
         return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage)))
 
-    def unproven(self, suspicions: Sequence[Suspicion]) -> None:
+    def unproven(self, suspicions: Sequence[Suspicion], *, cut: bool = False) -> None:
+        """Suspicions that no run speaks for or against; ``cut``: those that were begun ran out of time."""
         why = "no replay was possible" if self.probes else "probes are switched off"
         if self.untreated:
             why = f"with {self.untreated} open no comparison of runs means anything"
-        if self.probes and self.out_of_time():
+        if cut or (self.probes and self.out_of_time()):
             why = "the time budget was spent"
         for suspicion in suspicions:
             self.settled.add(suspicion.check)
             self.result.not_checked.append(RuledOut(suspicion.check, f"suspected, but {why}"))
 
-    def rule_out(self, suspicion: Suspicion, why: str) -> None:
-        """The replays speak against ``suspicion``; where time ran out under them, they say nothing."""
-        if self.out_of_time():
-            self.unproven([suspicion])
+    def rule_out(self, suspicion: Suspicion, why: str, *tried: Trial) -> None:
+        """What was ``tried`` speaks against ``suspicion``; where time ran out under it, it says nothing."""
+        if self.out_of_time() or any(trial.cut for trial in tried):
+            self.unproven([suspicion], cut=True)
             return
         self.settled.add(suspicion.check)
         self.result.ruled_out.append(RuledOut(suspicion.check, why))
@@ -206,6 +207,11 @@ class Case:
 
     def has_cause(self) -> bool:
         return any(p.finding.severity is not Severity.ADVICE for p in self.result.proven)
+
+    def explained(self) -> set[str]:
+        """What the causes found so far bring about by themselves."""
+        causes = [p.suspicion for p in self.result.proven if p.finding.severity is not Severity.ADVICE]
+        return {name for cause in causes for name in cause.explains}
 
     def is_own_fault(self, treated: Trial, factor: float, least: float = OWN_FAULT) -> bool:
         """Whether the repaired loop's lr is wrong by more than the fault can stand for, and looks so."""

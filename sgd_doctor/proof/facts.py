@@ -144,7 +144,7 @@ class FactProver:
             return True
         if suspicion.only_proven:
             why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
-            self.case.rule_out(suspicion, why)
+            self.case.rule_out(suspicion, why, treated)
         else:
             self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False

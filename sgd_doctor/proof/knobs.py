@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
@@ -19,6 +20,28 @@ NO_TUNING = 0.0101
 cause (pixels of 0 to 255 bear a hundredth of it or less)."""
 
 
+MUCH_LESS = 0.1
+"""Nor is one that has to grow a hundredfold, where with the change less than this share of it does about as well."""
+
+
+@dataclass(frozen=True)
+class Win:
+    """A change that no learning rate stands in for.
+
+    Attributes:
+        gain: of ``best`` over ``control``, in units of the trivial loss.
+        best: the treated run at ``factor`` times the written lr.
+        plain: the treated run at the written lr.
+    """
+
+    gain: float
+    suspicion: Suspicion
+    best: Trial
+    factor: float
+    plain: Trial
+    control: Trial
+
+
 class KnobProver:
     """Finds the suspected change that no learning rate can stand in for."""
 
@@ -27,47 +50,50 @@ class KnobProver:
 
     def best_knob(self, knobs: Sequence[Suspicion], experiments: LrExperiments, steps: int) -> Suspicion | None:
         """The suspicion whose treated run beats every run at another lr alone by a clear margin."""
-        results: list[tuple[float, Suspicion, Trial, float, Trial, Trial]] = []
-        for suspicion in knobs:
-            base = self.in_metric(experiments, suspicion.metric)
-            control = base.control()
-            lr_factor, lr_best = base.best()
-            best, factor, plain = self.treated_arms(suspicion, base, steps)
-            if suspicion.at_written_lr or suspicion.rule is Rule.SMELL:
-                best, factor = plain, 1.0
-            gain = control.score - best.score
-            margin = suspicion.margin or DEFAULT_MARGIN
-            enough = lr_best.score - best.score >= margin
-            if suspicion.rule is Rule.SMELL:
-                enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
-            instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR
-            if instead:
-                best, factor, enough = plain, 1.0, True
-            rival = control if suspicion.rule is Rule.SMELL or instead else lr_best
-            if (
-                gain > KNOB_GAIN
-                and enough
-                and self.holds_again(suspicion, best, rival, margin, base)
-                and self.held_out_agrees(suspicion, best)
-            ):
-                results.append((gain, suspicion, best, factor, plain, control))
-            else:
-                self.rule_out(suspicion, control, best, lr_best, lr_factor)
+        judged = [self.judge(suspicion, self.in_metric(experiments, suspicion.metric), steps) for suspicion in knobs]
+        results = [win for win in judged if win is not None]
         if not results:
             return None
-        gain, suspicion, best, factor, plain, control = max(results, key=lambda r: r[0])
-        alone = control.score - plain.score
-        retuned = factor if alone < SMELL_SHARE * gain else 1.0
+        won = max(results, key=lambda win: win.gain)
+        suspicion, alone = won.suspicion, won.control.score - won.plain.score
+        retuned = won.factor if alone < SMELL_SHARE * won.gain else 1.0
         self.case.settled.add(suspicion.check)
-        if self.case.is_own_fault(plain, retuned, OWN_FAULT_OF_KNOB):
-            self.case.conclude(suspicion, control, best)
+        if self.case.is_own_fault(won.plain, retuned, OWN_FAULT_OF_KNOB):
+            self.case.conclude(suspicion, won.control, won.best)
             retuned = 1.0
         else:
-            self.case.conclude(suspicion, control, best if retuned != 1.0 else plain, lr_factor=retuned)
-        self.case.adopt(suspicion.treatments[0].interventions, best, retuned, plain)
+            self.case.conclude(suspicion, won.control, won.best if retuned != 1.0 else won.plain, lr_factor=retuned)
+        self.case.adopt(suspicion.treatments[0].interventions, won.best, retuned, won.plain)
         if suspicion.metric != "loss":
             self.case.metric = suspicion.metric
         return suspicion
+
+    def judge(self, suspicion: Suspicion, base: LrExperiments, steps: int) -> Win | None:
+        """The treated runs against the untreated loop at every lr; ruled out where these do as well."""
+        control = base.control()
+        lr_factor, lr_best = base.best()
+        best, factor, plain = self.treated_arms(suspicion, base, steps)
+        smell = suspicion.rule is Rule.SMELL
+        instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR
+        grown = lr_factor * NO_TUNING >= 1 and factor <= lr_factor * MUCH_LESS
+        far = grown and not instead and best.score <= lr_best.score + KNOB_GAIN
+        if instead or (not far and (smell or suspicion.at_written_lr)):
+            best, factor = plain, 1.0
+        gain = control.score - best.score
+        margin = suspicion.margin or DEFAULT_MARGIN
+        enough = lr_best.score - best.score >= margin
+        if smell:
+            enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
+        rival = control if smell or instead or far else lr_best
+        if (
+            gain > KNOB_GAIN
+            and (enough or instead or far)
+            and self.holds_again(suspicion, best, rival, margin, base)
+            and self.held_out_agrees(suspicion, best)
+        ):
+            return Win(gain, suspicion, best, factor, plain, control)
+        self.rule_out(suspicion, control, best, lr_best, lr_factor)
+        return None
 
     def in_metric(self, experiments: LrExperiments, metric: str) -> LrExperiments:
         """The same runs judged by the measure that a change of the loss itself leaves comparable."""
@@ -114,4 +140,4 @@ class KnobProver:
                 f"another lr alone does as well ({lr_factor:.3g} × lr: loss {shown(lr_best.raw)}, "
                 f"{suspicion.treatments[0].label}: {shown(best.raw)})"
             )
-        self.case.rule_out(suspicion, reason)
+        self.case.rule_out(suspicion, reason, best)

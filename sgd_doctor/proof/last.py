@@ -41,7 +41,7 @@ class LastProver:
         _, best = plain.best()
         if not best.score > STUCK:
             why = f"another learning rate does learn (loss {shown(best.raw)})"
-            self.case.rule_out(suspicion, why)
+            self.case.rule_out(suspicion, why, best)
             return
         treatment = suspicion.treatments[0]
         applied = (*self.case.applied, *treatment.interventions)
@@ -51,6 +51,6 @@ class LastProver:
         _, found = treated.best()
         if not found.score < FITTED:
             why = f"{treatment.label}: no better (loss {shown(found.raw)})"
-            self.case.rule_out(suspicion, why)
+            self.case.rule_out(suspicion, why, *treated.trials.values())
             return
         self.case.conclude(suspicion, plain.control(), found)

@@ -35,7 +35,9 @@ class RateProver:
         if factor == 1.0 or wanted is None or not gain > least:
             for suspicion in (lower, higher):
                 if suspicion is not None:
-                    self.case.rule_out(suspicion, _lr_reason(experiments, suspicion is lower))
+                    self.case.rule_out(
+                        suspicion, _lr_reason(experiments, suspicion is lower), *experiments.trials.values()
+                    )
             return
         answer = experiments.answer(self.case.length(LONG, arms=4))
         self.case.settled |= {s.check for s in (lower, higher) if s is not None}
@@ -46,7 +48,7 @@ class RateProver:
             self.case.rule_out(wanted, why)
             return
         if severity is None or not self.lr_holds_again(answer):
-            self.case.rule_out(wanted, _lr_reason(experiments, wanted is lower))
+            self.case.rule_out(wanted, _lr_reason(experiments, wanted is lower), answer.best)
             return
         self.conclude_lr(wanted, answer, severity)
 

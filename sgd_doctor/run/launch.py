@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from sgd_doctor.recording import Recording
 from sgd_doctor.run.echo import Echo
 from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.reaping import Child
@@ -24,6 +24,9 @@ from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
 from sgd_doctor.run.world import on_one_machine, places, world_size
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Recording
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOTSTRAP = (

@@ -29,6 +29,11 @@ def test_tiny_limit_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(optimizer=SGD, more="") + clipped("1e-4"), NAME)
 
 
+def test_tiny_values_are_named(tmp_path: Path) -> None:
+    loop = clipped("1e-4").replace("clip_grad_norm_", "clip_grad_value_")
+    fault(tmp_path, DATA + MODEL.format(optimizer=SGD, more="") + loop, NAME)
+
+
 def test_clipping_after_the_step_is_advice(tmp_path: Path) -> None:
     advised(tmp_path, DATA + MODEL.format(optimizer=SGD, more="") + clipped("1.0", late=True), NAME)
 

@@ -27,6 +27,25 @@ def test_labels_of_other_samples_are_named(tmp_path: Path) -> None:
     assert found.confidence is Confidence.LIKELY
 
 
+UNEVEN = """
+wrong = torch.randint(0, 3, (1010,))
+inputs = torch.randn(1010, 10)
+right = 0
+for epoch in range(4):
+    for i in torch.randperm(1010).split(32):
+        out = model(inputs[i])
+        loss = F.cross_entropy(out, wrong[i])  # here
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        right += (out.argmax(1) == wrong[i]).sum().item()
+"""
+
+
+def test_last_batch_of_an_epoch_may_be_smaller(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + MODEL.format(data="") + UNEVEN, NAME, steps=120)
+
+
 HEALTHY = {
     "repaired": MODEL.format(data="") + LOSS.format(mark=""),
     "a rate that is far too small": MODEL.format(data="").replace("lr=0.1", "lr=1e-6") + LOSS.format(mark=""),

@@ -35,7 +35,36 @@ def test_optimizer_that_maximises_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + model + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"), NAME)
 
 
+VAE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(10, 8), nn.Linear(4, 10)
+
+    def forward(self, x):
+        mean, spread = self.encoder(x).chunk(2, 1)
+        return self.decoder(mean + torch.randn_like(mean) * (spread / 2).exp()), mean, spread
+
+
+def error(out, mean, spread, x):
+    fit = F.mse_loss(out, x, reduction="sum")
+    kl = {sign}0.5 * torch.sum(1 + spread - mean.pow(2) - spread.exp())  # here
+    return (fit + kl) / len(x)
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+
+
+def test_one_term_with_the_wrong_sign_is_named(tmp_path: Path) -> None:
+    script = DATA + VAE.format(sign="") + LOOP.format(loss="error(*model(X[i]), X[i])").replace("120", "400")
+    found = fault(tmp_path, script, NAME, steps=400)
+    assert found.proof is not None
+
+
 HEALTHY = {
+    "VAE": VAE.format(sign="-") + LOOP.format(loss="error(*model(X[i]), X[i])"),
     "repaired": MODEL.format(more="") + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),
     "two signs": MODEL.format(more=", maximize=True") + LOOP.format(loss="-F.cross_entropy(model(X[i]), three[i])"),
     "log-likelihood (H19)": MODEL.format(more="")
