@@ -97,6 +97,7 @@ def test_workers_that_are_lost_cost_the_proof_and_no_more(tmp_path: Path, monkey
     report = diagnose("train.py", executor=Failing(1), select="lr-too-high", steps=30)
     assert report.run.steps == 30
     assert not report.problems
+    assert any("were lost (ConnectionError: no worker)" in note for note in report.notes), report.notes
 
 
 def test_executor_goes_with_a_path() -> None:

@@ -92,6 +92,9 @@ class NanFromOp(Check):
         """The operation that was caught making the first such value."""
         if not recording.facts.backwards:
             raise NotChecked("no backward call was seen")
+        scaling = recording.facts.signals.scaling
+        if scaling is not None and scaling.direct:
+            return None  # amp-misuse says more
         first, culprit = recording.facts.nonfinite, recording.facts.signals.culprit
         if first is None or culprit is None or culprit.reason == IGNORED:
             return None

@@ -79,6 +79,8 @@ class Diagnosis:
     passed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     suggested_lr: SuggestedLr | None = None
+    undecided: str = ""
+    """What keeps a run without a finding from being called healthy."""
 
 
 class Case:
