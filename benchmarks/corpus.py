@@ -130,7 +130,8 @@ class _Recorder:
                 group["weight_decay"] = self.change.weight_decay
             if self.change.momentum is not None and "momentum" in group:
                 group["momentum"] = self.change.momentum
-            self.start += [(p, p.detach().clone()) for p in group["params"]]
+            known = [p for p in group["params"] if not torch.nn.parameter.is_lazy(p)]
+            self.start += [(p, p.detach().clone()) for p in known]
         self.optimizers.append(optimizer)
         optimizer.register_step_post_hook(self._count)
 
