@@ -13,6 +13,7 @@ from sgd_doctor.observe.freeze import freeze
 from sgd_doctor.observe.hooks import install
 from sgd_doctor.observe.late import LateReads
 from sgd_doctor.observe.limits import Limits
+from sgd_doctor.observe.nonfinite import may_break
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.steps import COLUMNS
 from sgd_doctor.recording import Recording
@@ -121,6 +122,24 @@ def test_an_input_that_is_not_finite_is_told_from_the_layer_behind_it() -> None:
     found = recorded(loop, late=True).facts.nonfinite
     assert found is not None
     assert (found.step, found.where) == (5, "input")
+
+
+@pytest.mark.parametrize("risky", [True, False])
+def test_a_loop_with_an_operation_that_may_break_is_read_at_once(risky: bool) -> None:
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    observer = Observer(Limits(NEVER, NEVER, float(NEVER), 0.0))
+    patches = install(observer)
+    try:
+        x, y = batch(model, 0)
+        out = model(x)
+        loss = -out.softmax(1).log()[range(16), y].mean() if risky else nn.functional.cross_entropy(out, y)
+        loss.backward()
+        optimizer.step()
+        assert may_break(observer) is risky
+    finally:
+        observer.tracer.switch(False)
+        patches.undo()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

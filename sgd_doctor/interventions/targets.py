@@ -107,6 +107,8 @@ class OneBatch(_OtherTarget):
         o = self.observer
         if len(o.stack) != 1 or o.in_backward or o.evaluating or not torch.is_grad_enabled():
             return None
+        if next(module.parameters(), None) is None:
+            return None  # a loss
         if self._inputs is None:
             self._inputs = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         self.applied += 1
@@ -124,6 +126,20 @@ class OneBatch(_OtherTarget):
         return same if same.shape[:1] == output.shape[:1] else None
 
 
+class PermuteTargets(_OtherTarget):
+    """The targets of each batch change places: they keep their frequencies and tell nothing about the inputs."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._generator = torch.Generator()  # of our own: the script's random numbers stay as they are
+        self._generator.manual_seed(0)
+
+    def other(self, output: Tensor, target: Tensor) -> Tensor | None:
+        if self.observer.evaluating or target.dim() == 0:
+            return None
+        return target[torch.randperm(len(target), generator=self._generator).to(target.device)]
+
+
 class WeightClasses(_OtherTarget):
     """The loss weighs every class by the inverse of how often it occurs."""
 
@@ -137,6 +153,11 @@ class WeightClasses(_OtherTarget):
         if kwargs.get(key) is not None or (key == "weight" and len(args) > 2 and args[2] is not None):
             return None
         weights: Any = torch.tensor(self.args["weights"], dtype=output.dtype, device=output.device)
+        if key == "pos_weight":
+            weights = weights[1]
+        elif name == "binary_cross_entropy":  # has weights of samples only
+            target = args[1] if len(args) > 1 else kwargs["target"]
+            weights = torch.where(target > 0.5, weights[1], weights[0])
         result = func(*args[:2], **kwargs | {key: weights})
         self.applied += 1
         self.observer.tracer._note(name, args, kwargs, result)

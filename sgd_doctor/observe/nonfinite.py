@@ -48,6 +48,8 @@ CALLED = {
 DANGEROUS_GRADIENT = ("Sqrt", "Rsqrt", "Pow", "Log", "Log2", "Log10", "Div", "Acos", "Asin", "Std")
 MASKABLE = ("Softmax", "LogSoftmax")
 """Kinds whose result is NaN for rows of -inf, and just as well where what they read has overflowed before."""
+EVERYWHERE = (*MASKABLE, "NllLoss", "Mean")
+"""Kinds that nearly every loop has, and that break only for masked rows and empty batches."""
 _READ = ("_saved_self", "_saved_input", "_saved_mat1", "_saved_target", "_saved_other", "_saved_mat2")
 
 
@@ -244,6 +246,15 @@ def _module(o: Observer, step: int, value: float, site: int) -> NonFinite:
             weights = all(all_finite(p) for p in module.parameters(recurse=False))
             return NonFinite(step, "output", name, o.module_sites.get(id(module), site), weights)
     return NonFinite(step, "loss", f"loss ({value})", site)
+
+
+def may_break(o: Observer) -> bool:
+    """Whether the operations traced so far hold one that can give a value that is not finite by itself.
+
+    Only the graph of the step tells which one it was and why, so such a loop's loss is read before the graph is gone.
+    """
+    wanted = {function for name in set(RULES) - set(EVERYWHERE) for function in CALLED.get(name, (name.lower(),))}
+    return any(op.name in wanted for ops in (o.tracer.operations, *(t[1] for t in o.traces)) for op in ops)
 
 
 def carriers_of(o: Observer, loss: Tensor) -> list[tuple[str, str, int, Tensor]]:

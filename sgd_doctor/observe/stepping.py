@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from sgd_doctor.observe.guard import Part, guarded
 from sgd_doctor.observe.late import LateReads
-from sgd_doctor.observe.nonfinite import name_culprit
+from sgd_doctor.observe.nonfinite import may_break, name_culprit
 from sgd_doctor.observe.origins import construction
 from sgd_doctor.observe.steps import Step
 from sgd_doctor.recording import NonFinite
@@ -37,6 +37,7 @@ class StepWatch(Part):
             return
         o.anchor()
         state = o.steps.adopt(optimizer, -1)
+        o.scaling.optimizer_steps()
         o.steps.site = o.event("step")
         if not state.steps:
             o.stage_begins()
@@ -84,7 +85,7 @@ class StepWatch(Part):
         begun = time.perf_counter()
         o.counts.optimizer_steps += 1
         o.steps.after_step(optimizer, o.steps.adopt(optimizer, -1), o.take_row())
-        if o.counts.optimizer_steps == 1 and o.steps.held and o.steps.held[0].is_cuda:
+        if o.counts.optimizer_steps == 1 and o.steps.held and o.steps.held[0].is_cuda and not may_break(o):
             self.read_late()
         if o.steps.late is not None:
             o.steps.late.poll()
