@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sgd_doctor.check import Check
+from sgd_doctor.crash_edits import crash_edits
 from sgd_doctor.crashes import LOST_PEER, explain
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Crash, Recording
@@ -53,6 +54,7 @@ class ScriptCrashed(Check):
         if crash.kind in ("KeyboardInterrupt",):
             return None
         meaning, advice = explain(crash)
+        place = recording.site(crash.site)
         first = crash.message.strip().splitlines()[0][:160] if crash.message.strip() else crash.kind
         tensors = tuple(
             Evidence("tensor", text, "", f"{name}: {text}") for name, text in list(crash.locals.items())[:6]
@@ -69,6 +71,7 @@ class ScriptCrashed(Check):
             ),
             explains=("missing-step", "missing-backward", "undertrained"),
             advice=advice or "read the traceback above; nothing after this line ran",
+            edits=crash_edits(crash, place.line) if place is not None else (),
         )
 
     def _killed(self, recording: Recording) -> Suspicion | None:

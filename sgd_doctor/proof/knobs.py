@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
-from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, Case, shown
+from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 
 KNOB_GAIN = 0.1
@@ -58,8 +58,7 @@ class KnobProver:
         suspicion, alone = won.suspicion, won.control.score - won.plain.score
         retuned = won.factor if alone < SMELL_SHARE * won.gain else 1.0
         self.case.settled.add(suspicion.check)
-        least = OWN_FAULT_DOWN if retuned < 1 else OWN_FAULT
-        if self.case.is_own_fault(won.plain, retuned, least):
+        if self.case.is_own_fault(won.plain, retuned, OWN_FAULT_OF_KNOB):
             self.case.conclude(suspicion, won.control, won.best)
             retuned = 1.0
         else:
