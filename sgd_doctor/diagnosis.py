@@ -75,7 +75,7 @@ class Examiner:
             ]
         self.facts.settle()
         self.held_out.prove([s for s in first if s.rule is Rule.HELD_OUT])
-        self.last.prove([s for s in first if s.rule is Rule.LAST])
+        self.last.prove([s for s in first if s.rule is Rule.LAST or (s.rule is Rule.SYMPTOM and s.treatments)])
         self.remarks([s for s in first if s.rule is Rule.NOTE])
         self.explain_symptoms()
         self.compare_replay()
@@ -189,7 +189,7 @@ class Examiner:
                 cause.finding = msgspec.structs.replace(cause.finding, explains=tuple(dict.fromkeys(seen)))
             elif symptom.last_resort and self.case.has_cause():
                 continue
-            elif crashed is None or symptom.check == "divergence":
+            elif symptom.check not in self.case.settled and (crashed is None or symptom.check == "divergence"):
                 self.case.conclude(symptom, None, None)
 
 

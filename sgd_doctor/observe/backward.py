@@ -53,7 +53,7 @@ class BackwardWatch(Part):
                 "accuracy": _nan(o.pair.accuracy),
                 "balanced_error": _nan(o.pair.balanced_error),
             }
-        o.losses.append(value)
+        o.losses.append(o.scaling.own_size(value))
         o.steps.before_backward()
 
     def read_late(self, late: LateReads, loss: Tensor, site: int) -> None:

@@ -18,6 +18,7 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe import scaling
 from sgd_doctor.observe.capture import leave_captures_alone
 from sgd_doctor.observe.counts import SchedulerState
 from sgd_doctor.observe.forward import MAX_HELD
@@ -55,6 +56,7 @@ def install(observer: Observer) -> Patches:
         _backward(observer, patches)
         _schedulers(observer, patches)
         _clipping(observer, patches)
+        scaling.install(observer.scaling, patches)
         _loaders(observer, patches)
         _initialisers(observer, patches)
         leave_captures_alone(observer, patches)
@@ -275,6 +277,7 @@ def _clipping(o: Observer, patches: Patches) -> None:
             site = o.event("clip")
             if any(applier.skips_clip(site) for applier in o.appliers):
                 return torch.zeros(())
+            o.scaling.clips(site)
             before = o.signals.clips.begins(original.__name__, site, args, kwargs)
             result = original(*args, **kwargs)
             o.signals.clips.ends(site, before, result)

@@ -65,6 +65,7 @@ class OptimizerState:
         self.number, self.site, self.created_at = number, site, created_at
         self.kind = type(optimizer).__name__
         self.groups = tuple(hyperparameters(g) for g in optimizer.param_groups)
+        self.sizes = tuple(len(g["params"]) for g in optimizer.param_groups)
         self.parameters: list[Tensor] = []
         self.size = self.steps = 0
         self.reuse = Reuse()
@@ -127,6 +128,7 @@ class OptimizerState:
             parameters=self.size,
             groups=self.groups,
             steps=self.steps,
+            sizes=self.sizes,
             names=tuple(names.get(id(p), "") for p in self.parameters[:MAX_NAMES]),
         )
 

@@ -37,6 +37,7 @@ class StepWatch(Part):
             return
         o.anchor()
         state = o.steps.adopt(optimizer, -1)
+        o.scaling.optimizer_steps()
         o.steps.site = o.event("step")
         if not state.steps:
             o.stage_begins()

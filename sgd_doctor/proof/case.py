@@ -27,8 +27,9 @@ SAME_LR = 0.05
 OWN_FAULT = 30.0
 """A fault in the loop can stand for a factor of about ten in lr (gradients that add up, a mean that is a sum); where
 the repaired loop wants more than this, its lr is a fault of its own."""
-OWN_FAULT_DOWN = 10.0
-"""The same for a change that lets the loop bear larger rates, not smaller ones (inputs standardised)."""
+OWN_FAULT_OF_KNOB = 10.0
+"""The same for what works through the optimisation: without raw inputs, or without a decay, the written rate is the
+one that such loops train with, unless it was wrong besides."""
 PAST_THE_BREAK = 30
 BROKEN = 3.0
 """A loss of so many times its start, over ten steps, is a break that a deciding run has to reach."""
@@ -78,6 +79,8 @@ class Diagnosis:
     passed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     suggested_lr: SuggestedLr | None = None
+    undecided: str = ""
+    """What keeps a run without a finding from being called healthy."""
 
 
 class Case:
