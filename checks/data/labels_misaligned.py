@@ -44,8 +44,8 @@ class LabelsMisaligned(Check):
 
     ## Known limits
     A model that is large enough memorises wrong labels in a longer run, and then looks healthy in training.
-    Real and binary targets that nothing explains are common (returns, clicks): there the report is inconclusive and says
-    `no-learning`.
+    Real and binary targets that nothing explains are common (returns, clicks): there the report is inconclusive and
+    says `no-learning`.
 
     ## References
     - Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017
