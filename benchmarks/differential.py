@@ -2,11 +2,13 @@
 
 Each loop is a function with known faults; the product diagnoses it through its Python interface, and the set of checks
 among its errors and warnings is held against the faults. A fault counts where the loop with it alone ends clearly worse
-than the good loop; one that does not hurt need not be named.
+than the good loop; one that does not hurt need not be named, and nothing needs to be where two faults undo each other.
 
     python benchmarks/differential.py                      everything
     python benchmarks/differential.py --only wine          one task
+    python benchmarks/differential.py --case "raw +"       the loops whose name holds a text
     python benchmarks/differential.py --part 1/2           every second loop
+    python benchmarks/differential.py --json done.jsonl    kept as they come; run again, it goes on where it ended
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import argparse
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 
 import torch
 from sklearn import datasets
@@ -174,9 +178,11 @@ def end_of(task: Task, loop: Loop) -> float:
     return min(end, 10.0) if end == end else 10.0
 
 
-def hurting(task: Task, faults: dict[str, Loop]) -> set[str]:
-    """The faults that alone cost more than :data:`HARM`."""
+def hurting(task: Task, loop: Loop, faults: dict[str, Loop]) -> set[str]:
+    """The faults that alone cost more than :data:`HARM`; none where ``loop``, with all of them, does not."""
     good = end_of(task, Loop())
+    if not end_of(task, loop) - good > HARM:
+        return set()
     return {name for name, loop in faults.items() if end_of(task, loop) - good > HARM}
 
 
@@ -184,6 +190,8 @@ def hurting(task: Task, faults: dict[str, Loop]) -> set[str]:
 class Outcome:
     """What was found for one loop."""
 
+    task: str
+    case: str
     group: str
     faults: set[str]
     found: list[str]
@@ -211,34 +219,63 @@ def alone(loop: Loop, faults: set[str]) -> dict[str, Loop]:
     return {name: replace(good, **change) for field_, change in parts.items() for name in faults & NAMES[field_]}
 
 
-def judge(group: str, faults: set[str], report: Report) -> Outcome:
+def judge(task: str, case: str, group: str, faults: set[str], report: Report) -> Outcome:
     """Errors and warnings; that a larger lr is merely faster is advice, and counts where the lr was made smaller."""
     found = [f.check for f in report.findings if f in report.problems or f.check in faults & {LOW}]
-    return Outcome(group, faults, found, sum(p.steps for p in report.run.probes))
+    return Outcome(task, case, group, faults, found, sum(p.steps for p in report.run.probes))
+
+
+def kept(path: Path | None) -> dict[tuple[str, str], Outcome]:
+    """The outcomes of an earlier run, by task and case."""
+    if path is None or not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [Outcome(**row | {name: set(row[name]) for name in ("faults", "harmful")}) for row in rows]
+    return {(outcome.task, outcome.case): outcome for outcome in found}
+
+
+def keep(path: Path | None, outcome: Outcome) -> None:
+    """Add an outcome to those kept."""
+    if path is not None:
+        row = asdict(outcome) | {name: sorted(getattr(outcome, name)) for name in ("faults", "harmful")}
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def examined(task: Task, case: str, group: str, loop: Loop, faults: set[str], budget: float) -> Outcome:
+    """Diagnose one loop, and print what came."""
+    started = time.monotonic()
+    outcome = judge(task.name, case, group, faults, diagnose(training(task, loop), budget=budget))
+    outcome.harmful = hurting(task, loop, alone(loop, faults))
+    harmless = ", ".join(sorted(faults - outcome.harmful))
+    mark = "ok   " if outcome.exact else "first" if outcome.first else "WRONG"
+    found = ", ".join(outcome.found) or "nothing"
+    note = f"(no harm: {harmless}) " if harmless else ""
+    print(f"{mark} {task.name:14} {case:32} {found:45} {note}{time.monotonic() - started:4.1f} s", flush=True)
+    return outcome
 
 
 def main() -> None:
     """Print one line a loop, and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
+    parser.add_argument("--case", default="")
     parser.add_argument("--part", default="1/1", help="K/N: every N-th loop, from the K-th on")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds of replays for each loop")
+    parser.add_argument("--json", type=Path, help="file that keeps the outcomes")
     arguments = parser.parse_args()
     part, parts = map(int, arguments.part.split("/"))
     torch.set_num_threads(1)
     chosen = [t for t in build() if t.name in LR and arguments.only in t.name]
     cases = [(t, group, *case) for t in chosen for group, rows in GROUPS.items() for case in rows]
+    cases = [case for case in cases if arguments.case in case[2]]
+    done = kept(arguments.json)
     outcomes: list[Outcome] = []
     for task, group, name, loop, faults in cases[part - 1 :: parts]:
-        started = time.monotonic()
-        outcome = judge(group, faults, diagnose(training(task, loop)))
-        outcome.harmful = hurting(task, alone(loop, faults))
-        outcomes.append(outcome)
-        harmless = ", ".join(sorted(faults - outcome.harmful))
-        mark = "ok   " if outcome.exact else "first" if outcome.first else "WRONG"
-        found = ", ".join(outcome.found) or "nothing"
-        note = f"(no harm: {harmless}) " if harmless else ""
-        seconds = time.monotonic() - started
-        print(f"{mark} {task.name:14} {name:32} {found:45} {note}{seconds:4.1f} s", flush=True)
+        if (task.name, name) not in done:
+            outcome = examined(task, name, group, loop, faults, arguments.budget)
+            keep(arguments.json, done.setdefault((task.name, name), outcome))
+        outcomes.append(done[task.name, name])
     print("\n| loops | number | cause set exact | first finding right | probe steps (median) |\n|--|--|--|--|--|")
     for group in GROUPS:
         rows = [o for o in outcomes if o.group == group]

@@ -6,7 +6,7 @@ quartiles of all scripts below.
 
 start: python and what is needed before the script starts · import: until the script has torch · set-up: until its
 first training step · observe: until the recording is there · probe: examining, reruns and fixes · report: terminal,
-HTML and PNG.
+HTML and PNG · beyond: all but import and set-up, which are the script's own.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PHASES = ("start", "import", "set-up", "observe", "probe", "report")
+COLUMNS = (*PHASES, "all", "beyond")
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_scripts"
 
 
 def diagnose(path: Path, begun: float) -> dict[str, float]:
     """Seconds of each phase of one diagnosis, in a process that was started at ``begun`` (as ``time.time()``)."""
+    from sgd_doctor.delivery import deliver
     from sgd_doctor.options import Options
-    from sgd_doctor.render import write_report
     from sgd_doctor.run.launch import Target
     from sgd_doctor.run.spec import Note
-    from sgd_doctor.session import Talk, diagnose_target
+    from sgd_doctor.start import Talk, started
+    from sgd_doctor.studio import Studio
 
     at = {"start": time.time()}
 
@@ -44,21 +46,25 @@ def diagnose(path: Path, begun: float) -> dict[str, float]:
             at.setdefault(name, time.time())
 
     os.chdir(path.parent)
-    outcome = diagnose_target(Target("script", path.name), Options(), Talk(on_note=take))
-    at["probe"] = time.time()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        from rich.console import Console
+    options = Options()
+    with tempfile.TemporaryDirectory() as folder, Studio(("html", "png")) as studio:
+        talk = Talk(on_note=take, on_watched=studio.prepare)
+        with contextlib.closing(started(Target("script", path.name), options, talk)) as harness:
+            at["start"] = time.time()
+            studio.begin()
+            from sgd_doctor.session import diagnose_started  # as the command does it: once the target is running
 
-        from sgd_doctor.render.terminal import print_report
-
-        print_report(outcome.report, Console())
-        for form in ("html", "png"):
-            write_report(outcome.report, Path(folder) / f"report.{form}")
+            report = diagnose_started(harness, options, talk).report
+            at["probe"] = time.time()
+        forms = [("text", None), *((form, Path(folder) / f"report.{form}") for form in ("html", "png"))]
+        with contextlib.redirect_stdout(io.StringIO()):
+            deliver(report, forms, studio, asked=True)
     at["report"] = time.time()
     seconds, last = {}, begun
     for name in PHASES:
         seconds[name], last = max(0.0, at.get(name, last) - last), max(last, at.get(name, last))
-    return seconds
+    whole = sum(seconds.values())
+    return seconds | {"all": whole, "beyond": whole - seconds["import"] - seconds["set-up"]}
 
 
 def afresh(path: Path) -> dict[str, float]:
@@ -72,8 +78,8 @@ def afresh(path: Path) -> dict[str, float]:
 
 
 def row(name: str, seconds: Sequence[float]) -> str:
-    """A line of the table, with the total."""
-    return f"{name:<44}" + "".join(f"{s:>9.2f}" for s in seconds) + f"{sum(seconds):>9.2f}"
+    """A line of the table."""
+    return f"{name:<44}" + "".join(f"{s:>9.2f}" for s in seconds)
 
 
 def main() -> int:
@@ -90,11 +96,11 @@ def main() -> int:
         return 0
     paths = [p for p in sorted(SAMPLES.rglob("*.py")) if options.only in str(p.relative_to(SAMPLES))][:: options.every]
     print(f"load {os.getloadavg()[0]:.1f}, {len(paths)} scripts, {options.repeat} repetitions")
-    print(f"{'script':<44}" + "".join(f"{p:>9}" for p in PHASES) + f"{'all':>9}")
+    print(f"{'script':<44}" + "".join(f"{c:>9}" for c in COLUMNS))
     rows = []
     for path in paths:
         runs = [afresh(path) for _ in range(options.repeat)]
-        rows.append([statistics.median(r[p] for r in runs) for p in PHASES])
+        rows.append([statistics.median(r[p] for r in runs) for p in COLUMNS])
         print(row(str(path.relative_to(SAMPLES)), rows[-1]), flush=True)
     if len(rows) > 1:
         for name, index in (("first quartile", 0), ("median", 1), ("third quartile", 2)):

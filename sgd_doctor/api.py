@@ -15,7 +15,8 @@ from sgd_doctor.arguments import Names, names, options_of, refuse, require_no_ar
 from sgd_doctor.errors import UsageError
 from sgd_doctor.options import DEFAULT_BUDGET, Options, chosen_checks
 from sgd_doctor.report import Report
-from sgd_doctor.session import Outcome, Talk, conclude, run_spec
+from sgd_doctor.session import Outcome, conclude
+from sgd_doctor.start import Talk, run_spec
 
 if TYPE_CHECKING:
     from torch import nn

@@ -44,11 +44,11 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
     """The report of one diagnosis."""
     facts = recording.facts
     findings = tuple(relative(p.finding) for p in diagnosis.proven)
-    verdict = verdict_of(recording, findings)
+    verdict = verdict_of(recording, findings, diagnosis.undecided)
     return Report(
         target=TargetInfo(kind=facts.kind, path=shown_path(facts.path), argv=facts.argv),
         verdict=verdict,
-        summary=summary_of(recording, verdict, findings),
+        summary=summary_of(recording, verdict, findings, diagnosis.undecided),
         findings=findings,
         run=RunInfo(
             steps=recording.steps,
@@ -75,14 +75,14 @@ def report_of(recording: Recording, diagnosis: Diagnosis, lab: Lab, *, replay: s
     )
 
 
-def verdict_of(recording: Recording, findings: Sequence[Finding]) -> str:
+def verdict_of(recording: Recording, findings: Sequence[Finding], undecided: str) -> str:
     """healthy, unhealthy or inconclusive."""
     if any(f.severity is not Severity.ADVICE for f in findings):
         return "unhealthy"
-    return "inconclusive" if recording.steps < LEAST_STEPS else "healthy"
+    return "inconclusive" if recording.steps < LEAST_STEPS or undecided else "healthy"
 
 
-def summary_of(recording: Recording, verdict: str, findings: Sequence[Finding]) -> str:
+def summary_of(recording: Recording, verdict: str, findings: Sequence[Finding], undecided: str) -> str:
     """The verdict in one or two sentences."""
     steps = f"{recording.steps} optimizer step{'' if recording.steps == 1 else 's'}"
     if verdict == "unhealthy":
@@ -94,6 +94,8 @@ def summary_of(recording: Recording, verdict: str, findings: Sequence[Finding]) 
         start, end = stats.finite_median(loss[:3]), stats.finite_mean(stats.tail(loss))
         fell = f"; the loss went from {start:.3g} to {end:.3g}" if math.isfinite(start) and math.isfinite(end) else ""
         return f"{steps} were watched and nothing harmful was found{fell}."
+    if undecided:
+        return f"{undecided[0].upper()}{undecided[1:]}. No cause was found."
     if recording.facts.notes and not recording.steps:
         return f"No training step was seen: {recording.facts.notes[0]}."
     return f"Only {steps} made: too few to say whether the loop learns."

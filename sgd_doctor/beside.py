@@ -7,7 +7,8 @@ from sgd_doctor.options import Options
 from sgd_doctor.progress import Progress
 from sgd_doctor.run.echo import Limited
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import Talk, attend_target
+from sgd_doctor.session import attend_target
+from sgd_doctor.start import Talk
 
 
 def attend(kind: str, target: str, arguments: tuple[str, ...], options: Options) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from sgd_doctor.findings import Suspicion
-from sgd_doctor.recording import Recording
+if TYPE_CHECKING:
+    from sgd_doctor.findings import Suspicion
+    from sgd_doctor.recording import Recording
 
 FAMILIES = ("loop", "wiring", "mode", "loss", "data", "model", "optimizer", "outcome", "distributed")
 

@@ -10,6 +10,7 @@ import sys
 import tokenize
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -23,6 +24,7 @@ from sgd_doctor.progress import Progress
 from sgd_doctor.render import FORMATS
 from sgd_doctor.report import Report
 from sgd_doctor.run.world import heed_termination, rank
+from sgd_doctor.studio import Studio
 
 if TYPE_CHECKING:
     from sgd_doctor.session import Outcome
@@ -80,7 +82,8 @@ def run(request: Request) -> int:
     """Carry the request out.  Everything that can be wrong about it is found before anything runs."""
     settings = configured(Path.cwd())
     options = options_of(request, settings)
-    chosen_checks(options)
+    if options.select or options.ignore or options.check_folders:
+        chosen_checks(options)  # else nothing can be wrong about them, and they are imported while the target starts
     plan = plan_of(request, settings)
     require_folders(request.bundle, request.tensorboard)
     kind = kind_of(request)
@@ -90,14 +93,19 @@ def run(request: Request) -> int:
 
         return attend(kind, request.target, request.arguments, options)
     quiet = bool(request.quiet if request.quiet is not None else settings.get("quiet"))
-    if kind == "report":
-        outcome = None
-        report = Report.from_json(_read(request.target), name=request.target)
-    else:
-        outcome = _diagnose(request, kind, options, quiet)
-        report = outcome.report
+    outcome = None
+    with Studio(wanted={form for form, _ in plan.outputs}) as studio:
+        if kind == "report":
+            report = Report.from_json(_read(request.target), name=request.target)
+        else:
+            outcome = (
+                _diagnose_recording(request, options)
+                if kind == "recording"
+                else _diagnose(request, kind, options, studio, quiet)
+            )
+            report = outcome.report
+        written = deliver(report, plan.outputs, studio, asked=plan.asked)
     recording = outcome.recording if outcome is not None else None
-    written = deliver(report, plan.outputs, asked=plan.asked)
     written += export(request.bundle, request.tensorboard, report, recording, options.seed or 0)
     if written and not quiet:
         print(f"written: {', '.join(written)}", file=sys.stderr)
@@ -271,30 +279,40 @@ def _compile(text: str | bytes, path: Path, flags: int = 0) -> None:
         raise UsageError(f"{path}: not Python source: {error}") from error
 
 
-def _diagnose(request: Request, kind: str, options: Options, quiet: bool) -> Outcome:
-    import numpy as np
-
-    from sgd_doctor.session import Talk, diagnose_recording, diagnose_target
-
-    # Losses that are not finite are what is looked at here; numpy need not tell the user about them.
-    np.seterr(all="ignore")
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="numpy")
-    if kind == "recording":
-        return diagnose_recording(Path(request.target), options)
+def _diagnose(request: Request, kind: str, options: Options, studio: Studio, quiet: bool) -> Outcome:
     from sgd_doctor.run.echo import Limited
     from sgd_doctor.run.launch import Target
     from sgd_doctor.run.reaping import all_as_interrupts
+    from sgd_doctor.start import Talk, started
 
     with all_as_interrupts(), Progress(quiet) as progress:
         show = Limited(progress.script_output)
         with _Sink(request.script_output, show) as sink:
-            talk = Talk(progress.say, sink, progress.note)
-            outcome = diagnose_target(
-                Target(kind, request.target, request.arguments), options, talk, request.command
-            )
+            talk = Talk(progress.say, sink, progress.note, studio.prepare)
+            with closing(started(Target(kind, request.target, request.arguments), options, talk)) as harness:
+                studio.begin()
+                _quiet_numpy()
+                from sgd_doctor.session import diagnose_started
+
+                outcome = diagnose_started(harness, options, talk, request.command)
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
     return outcome
+
+
+def _diagnose_recording(request: Request, options: Options) -> Outcome:
+    _quiet_numpy()
+    from sgd_doctor.session import diagnose_recording
+
+    return diagnose_recording(Path(request.target), options)
+
+
+def _quiet_numpy() -> None:
+    """Losses that are not finite are what is looked at here; numpy need not tell the user about them."""
+    import numpy as np
+
+    np.seterr(all="ignore")
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="numpy")
 
 
 class _Sink:

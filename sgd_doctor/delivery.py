@@ -12,6 +12,7 @@ from sgd_doctor.report import Report
 
 if TYPE_CHECKING:
     from sgd_doctor.recording import Recording
+    from sgd_doctor.studio import Studio
 
 Outputs = list[tuple[str, Path | None]]
 """Forms of the report and the file of each (None: standard output)."""
@@ -47,12 +48,13 @@ def export(
     return written
 
 
-def deliver(report: Report, outputs: Outputs, *, asked: bool) -> list[str]:
+def deliver(report: Report, outputs: Outputs, studio: Studio, *, asked: bool) -> list[str]:
     """Write every form, and name the files; text on a terminal is printed with colours.
 
     Args:
         report: what is delivered.
         outputs: its forms; one that cannot be written (a full disk) does not keep the others back.
+        studio: where some of the forms may have been drawn by now.
         asked: whether the user named the forms; else a file that cannot be written is told and no error.
 
     Raises:
@@ -60,12 +62,13 @@ def deliver(report: Report, outputs: Outputs, *, asked: bool) -> list[str]:
     """
     from sgd_doctor.render import render, write_report
 
+    studio.prepare(report)
     written: list[str] = []
     failed: list[UsageError] = []
     for form, path in outputs:
         if path is not None:
             try:
-                write_report(report, path, form)
+                write_report(report, path, form, content=studio.render(report, form))
             except UsageError as error:
                 failed.append(error)
             else:

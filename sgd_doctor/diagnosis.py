@@ -75,7 +75,7 @@ class Examiner:
             ]
         self.facts.settle()
         self.held_out.prove([s for s in first if s.rule is Rule.HELD_OUT])
-        self.last.prove([s for s in first if s.rule is Rule.LAST])
+        self.last.prove([s for s in first if s.rule is Rule.LAST or (s.rule is Rule.SYMPTOM and s.treatments)])
         self.remarks([s for s in first if s.rule is Rule.NOTE])
         self.explain_symptoms()
         self.compare_replay()
@@ -131,6 +131,11 @@ class Examiner:
         self.case.lab.measure_task |= any(s.metric != "loss" for s in knobs)
         experiments = LrExperiments(self.case.lab, self.case.applied, self.case.metric, steps)
         if not blocked:
+            experiments.ahead(
+                down=bool(knobs) or lower is not None,
+                up=bool(knobs) or higher is not None,
+                treatments=[k.treatments[0].interventions for k in knobs if k.metric == self.case.metric],
+            )
             self.lr_arms(experiments, bool(knobs), lower is not None, higher is not None)
         winner = self.knobs.best_knob(knobs, experiments, steps)
         if winner is not None:
@@ -184,7 +189,7 @@ class Examiner:
                 cause.finding = msgspec.structs.replace(cause.finding, explains=tuple(dict.fromkeys(seen)))
             elif symptom.last_resort and self.case.has_cause():
                 continue
-            elif crashed is None or symptom.check == "divergence":
+            elif symptom.check not in self.case.settled and (crashed is None or symptom.check == "divergence"):
                 self.case.conclude(symptom, None, None)
 
 

@@ -134,6 +134,9 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the untreated loss that the treated run of full length has to take away, whatever it gains else."""
     regularises: bool = False
     """What the treatment takes away may help on held-out data, which are asked as well."""
+    lasting: bool = False
+    """The gain of a knob has to be there at the end of the watched run as well: what is only learned sooner is no
+    fault."""
     long: bool = False
     """Shows only over the whole observed length, and does not compete with the learning rate."""
 

@@ -12,6 +12,7 @@ import msgspec
 
 from sgd_doctor import stats
 from sgd_doctor.assemble import shown_path
+from sgd_doctor.check import NotChecked, registered
 from sgd_doctor.errors import MissingExtra
 from sgd_doctor.findings import Edit, Fix, Severity
 from sgd_doctor.fix import edit_source, read_source, unified_diff
@@ -28,6 +29,8 @@ LEAST_SECONDS = 2.0
 FALL = 0.95
 """Where the original could not train at all, the edited script's loss has to fall at least to this share."""
 FALL_STEPS = 60
+WHOLE_STEPS = 400
+"""So many steps of a script are run again where what is wrong shows at an evaluation only."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,7 @@ class _Fixer:
         group = _group(proven)
         if group is None:
             self.unmended += 1
-        elif not self.harness.patchable or (
-            self.harness.replay == "none" and proven.finding.check != "missing-backward"
-        ):
+        elif not self.harness.patchable or (self.harness.replay == "none" and self.lab.observed.facts.backwards):
             group.fix("", verified=False)
             self.kept.append(group)
         elif self.deadline - time.monotonic() < LEAST_SECONDS:
@@ -113,14 +114,14 @@ class _Fixer:
     def run(self, proven: Proven, patches: dict[str, str], left_out: int) -> str | None:
         """What the edited script measured, in words; None where it did not do better."""
         proof = proven.finding.proof
-        steps = proof.steps if proof is not None else FALL_STEPS
+        steps = proof.steps if proof is not None else self.steps_without_proof(proven)
         metric = proof.metric if proof is not None else "loss"
         task = metric != "loss"
         recording = self.harness.run_patched(patches, steps, measure_task=task, deadline=self.deadline)
-        if recording is None or not recording.steps:
+        if recording is None or not recording.steps or _crashed(recording, self.lab.observed, proven):
             return None
         if proof is None or proof.treated is None:
-            return _fell(recording)
+            return _gone(recording, proven)
         baseline = proof.baseline
         if metric == "held_out_loss":
             value = last_held_out(recording)
@@ -136,6 +137,14 @@ class _Fixer:
         name = metric.replace("_", " ")
         old = "a value that is not finite" if baseline is None else f"{baseline:.3g}"
         return f"the edited script, run for {recording.steps} steps: {name} {value:.3g} instead of {old}"
+
+    def steps_without_proof(self, proven: Proven) -> int:
+        """Steps of an edited script that no treated run stands beside: past a crash, or past an evaluation."""
+        observed = self.lab.observed
+        crash = observed.facts.crash
+        if crash is not None and proven.finding.check == "script-crashed":
+            return crash.step + FALL_STEPS
+        return max(FALL_STEPS, min(observed.steps, WHOLE_STEPS))
 
 
 def _group(proven: Proven) -> _Group | None:
@@ -202,9 +211,23 @@ def _keeps(value: float, baseline: float | None, treated: float) -> bool:
     return baseline is None or baseline - value >= SHARE_OF_GAIN * (baseline - treated)
 
 
-def _fell(recording: Recording) -> str | None:
+def _crashed(recording: Recording, observed: Recording, proven: Proven) -> bool:
+    """Whether the edited script raises, other than where the original does so too and something else was mended."""
+    crash, before = recording.facts.crash, observed.facts.crash
+    if crash is None or proven.finding.check == "script-crashed" or before is None:
+        return crash is not None
+    return crash.kind != before.kind
+
+
+def _gone(recording: Recording, proven: Proven) -> str | None:
+    """Where no treated run tells what to expect: the finding is gone, and the loss falls."""
+    check = registered().get(proven.finding.check)
+    try:
+        again = check().suspect(recording) if check is not None else None
+    except NotChecked:
+        again = None
     loss = recording.column("loss")
     start, end = stats.finite_mean(loss[:3]), stats.finite_mean(stats.tail(loss))
-    if not (math.isfinite(end) and end < FALL * start):
+    if again is not None or not (math.isfinite(end) and end < FALL * start):
         return None
     return f"the edited script, run for {recording.steps} steps: the loss falls from {start:.3g} to {end:.3g}"

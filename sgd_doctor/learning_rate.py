@@ -127,6 +127,19 @@ class LrExperiments:
     def control(self) -> Trial:
         return self.trials[1.0] if 1.0 in self.trials else self.at([1.0])[0]
 
+    def ahead(self, *, down: bool, up: bool, treatments: Sequence[tuple[Intervention, ...]]) -> None:
+        """Make the runs that are going to be asked for in any case together, so that no core waits for an answer.
+
+        Args:
+            down, up: whether smaller and larger rates will be tried.
+            treatments: changes that will be tried at the rate as written.
+        """
+        arms = [self.applied, *(self.arm(f) for f in (*DOWN * down, *UP * up))]
+        arms += [(*self.applied, *treatment) for treatment in treatments]
+        self.lab.run(
+            arms, self.steps, self.metric, "the same loop as written, at other rates and with what is suspected"
+        )
+
     def best(self) -> tuple[float, Trial]:
         factor = min(self.trials, key=lambda f: (self.trials[f].score, abs(math.log(f))))
         return factor, self.trials[factor]

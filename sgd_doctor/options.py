@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sgd_doctor.check import FAMILIES, Check
 from sgd_doctor.errors import UsageError
-from sgd_doctor.loader import load_checks
 
 DEFAULT_STEPS = 1000
 DEFAULT_MIN_STEPS = 50
@@ -82,6 +81,8 @@ def chosen_checks(options: Options) -> tuple[list[Check], list[str]]:
     Raises:
         UsageError: a name is neither a check nor a family.
     """
+    from sgd_doctor.loader import load_checks
+
     known, notes = load_checks(options.check_folders)
     for name in (*options.select, *options.ignore):
         require_known(name, (*known, *FAMILIES))

@@ -56,6 +56,9 @@ class OptimizerFacts(msgspec.Struct, frozen=True):
     """Hyperparameters of each group when first seen: lr, momentum, weight_decay, dampening, nesterov."""
     steps: int = 0
     names: tuple[str, ...] = ()
+    """Names of its parameters, group after group."""
+    sizes: tuple[int, ...] = ()
+    """Number of parameters in each group when first seen."""
 
 
 PER_BATCH = 0.9

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from sgd_doctor.assemble import report_of
 from sgd_doctor.check import Check
 from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
+from sgd_doctor.fix import import_editing
 from sgd_doctor.fixing import add_fixes
 from sgd_doctor.lab import Lab
-from sgd_doctor.options import DEFAULT_OBSERVE_SECONDS, Options, chosen_checks
+from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
 from sgd_doctor.proof.suggest import LrSuggester
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.replays import ProbeRequest, Replays
-from sgd_doctor.run.spec import Note, RunSpec
 from sgd_doctor.silenced import drop_silenced
+from sgd_doctor.start import Talk, started
 
 HOW_REPLAYED = {
     "process": "probes ran in fresh processes",
@@ -30,10 +32,6 @@ HOW_REPLAYED = {
     "none": "nothing could be rerun",
 }
 """Where the watched process was not forked."""
-
-
-EVERY_STEP = 1e9
-"""Overhead that is never reached: with a seed, which steps are measured must not hang on the clock."""
 
 
 @dataclass(frozen=True)
@@ -46,55 +44,26 @@ class Outcome:
     interrupted: bool = False
 
 
-@dataclass
-class Talk:
-    """Where progress and the script's output go."""
-
-    say: Callable[[str], None] = lambda _: None
-    echo: Callable[[bytes], None] = lambda _: None
-    on_note: Callable[[Note], None] = lambda _: None
-
-
-def run_spec(options: Options) -> RunSpec:
-    """The observed run as the options want it."""
-    return RunSpec(
-        output="",
-        max_steps=options.max_steps,
-        min_steps=options.min_steps,
-        overhead=options.overhead if options.seed is None else EVERY_STEP,
-        soft_seconds=DEFAULT_OBSERVE_SECONDS if options.steps is None else options.time_limit,
-    )
-
-
 def diagnose_target(
     target: Target, options: Options, talk: Talk, command: str | None = None, executor: Executor | None = None
 ) -> Outcome:
     """Diagnose a script, module or notebook in a child process; an ``executor`` makes the replays elsewhere."""
+    with closing(started(target, options, talk, executor)) as harness:
+        return diagnose_started(harness, options, talk, command)
+
+
+def diagnose_started(harness: Harness, options: Options, talk: Talk, command: str | None = None) -> Outcome:
+    """The same for a target that is running already."""
+    deadline = time.monotonic() + options.time_limit
     checks, notes = chosen_checks(options)
-    harness = Harness(
-        target,
-        run=run_spec(options),
-        shield=not options.allow_writes,
-        seed=options.seed,
-        echo=talk.echo,
-        on_note=talk.on_note,
-        executor=executor,
-    )
-    try:
-        talk.say(f"running {target.name}")
-        recording = harness.observe(time.monotonic() + options.time_limit)
-        return conclude(recording, harness, checks, options, talk, notes, command)
-    finally:
-        harness.close()
+    import_editing()
+    return conclude(harness.observe(deadline), harness, checks, options, talk, notes, command)
 
 
 def attend_target(target: Target, options: Options, talk: Talk) -> None:
     """Run a target beside the process that reports: it is watched, and tells that one what it saw."""
-    harness = Harness(target, run=run_spec(options), shield=not options.allow_writes, seed=options.seed, echo=talk.echo)
-    try:
+    with closing(started(target, options, talk)) as harness:
         harness.observe(time.monotonic() + options.time_limit)
-    finally:
-        harness.close()
 
 
 def conclude(
@@ -117,6 +86,7 @@ def conclude(
 
     lab = Lab(recording, probe, tell)
     talk.say(f"watched {recording.steps} steps; looking for causes")
+    talk.on_watched(report_of(recording, Diagnosis(), lab, replay=harness.replay, command=command))
     examiner = Examiner(
         lab,
         checks,

@@ -183,6 +183,25 @@ class Culprit(msgspec.Struct, frozen=True):
     in_gradient: bool = False
 
 
+class Scaling(msgspec.Struct, frozen=True):
+    """How a ``GradScaler`` was used."""
+
+    site: int
+    """Line that scaled the loss first."""
+    factor: float
+    """Scale at that time."""
+    steps: int
+    """Calls of ``scaler.step``."""
+    skipped: int
+    """How many of them made no step of the optimizer."""
+    direct: int = 0
+    """Steps of an optimizer with scaled gradients, past the scaler."""
+    direct_site: int = -1
+    clipped: int = 0
+    """Calls that clipped scaled gradients."""
+    clip_site: int = -1
+
+
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a run that checks on data, model and loop need beyond the columns."""
 
@@ -206,6 +225,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that write in place into a view of a tensor, outside the model."""
     comparisons: tuple[Comparison, ...] = ()
     shared_modules: tuple[SharedModule, ...] = ()
+    scaling: Scaling | None = None
     curvature: tuple[float, ...] = ()
     """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
     leaking_feature: int | None = None

@@ -14,7 +14,7 @@ import pytest
 from sgd_doctor.options import Options
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import run_spec
+from sgd_doctor.start import run_spec
 from tests.helpers import write
 from tests.warm import WarmHarness, diagnose
 

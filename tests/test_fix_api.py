@@ -86,12 +86,14 @@ def test_no_edit_changes_nothing() -> None:
 def test_every_edit_answers_with_nothing_on_a_line_that_does_not_fit(kind: str) -> None:
     numbers = (
         "line loss_line optimizer_line backward_line step_line zero_line forward_line scheduler_line "
-        "after_line clip_line"
+        "after_line clip_line train_line eval_line"
     )
     args = {
         **dict.fromkeys(numbers.split(), 2),
         **{"arg": "lr", "value": 1.0, "name": "relu", "how": "unsqueeze", "mode": "train", "function": "softmax"},
-        **{"to": "log_softmax", "count": 2},
+        **{"to": "log_softmax", "count": 2, "operand": 0, "names": ["x"], "functions": ["Linear"], "what": "weight"},
+        **{"kind": "single", "side": "labels", "factor": 2, "size": 4, "out": 2, "max_norm": 1.0},
+        **{"missing": "a.weight", "unexpected": "module.a.weight"},
     }
     assert edit_source("# nothing\nimport os\nx = os.name\n", [Edit(kind, args)]) is None
 

@@ -17,13 +17,17 @@ CHECKS = ROOT / "checks"
 
 VALUES = (
     "errors", "version", "findings", "signals", "structure", "ranks", "recording", "trace", "report", "stats", "check",
-    "loader", "options", "scoring", "lab", "learning_rate", "diagnosis", "assemble",
+    "loader", "options", "scoring", "standstill", "crashes", "crash_edits", "lab", "learning_rate", "diagnosis",
+    "assemble",
 )  # fmt: skip
 """Plain values and pure logic: neither torch nor a drawing library, not even within a function."""
 BELOW = ("render", "fix", "fixing", "observe", "interventions", "run", "integrations", "session", "command", "cli")
 TORCH_LIVES_IN = ("observe", "interventions", "run", "integrations", "parts")
 FACES_NEED = ("errors", "version", "findings", "report")
-CHECKS_NEED = ("check", "findings", "recording", "stats", "signals", "structure", "ranks", "trace")
+CHECKS_NEED = (
+    "check", "findings", "recording", "stats", "signals", "structure", "ranks", "trace", "standstill",
+    "crashes", "crash_edits",
+)  # fmt: skip
 HEAVY = {"torch", "matplotlib", "rich", "jinja2", "libcst"}
 
 

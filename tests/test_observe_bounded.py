@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from sgd_doctor.observe import identities, limits, sites, tables
+from sgd_doctor.observe import identities, limits, optimizers, sites, tables
 from sgd_doctor.observe.freeze import freeze
 from sgd_doctor.observe.hooks import install
 from sgd_doctor.observe.limits import Limits
@@ -70,6 +70,21 @@ def test_tables_of_a_model_with_many_tensors_show_the_first() -> None:
     assert len(recording.facts.parameters) == tables.MAX_COLUMNS
     assert recording.tables["grad_norm"].shape == (12, tables.MAX_COLUMNS)
     assert np.isfinite(recording.tables["update_ratio"]).all()
+
+
+def test_of_very_many_tensors_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with watched() as observer:
+        train(5, tensors=60)
+    all_of_them = freeze(observer, "finished")
+    monkeypatch.setattr(optimizers, "FIRST_MEASURED", 5)
+    monkeypatch.setattr(optimizers, "MAX_MEASURED", 20)
+    with watched() as observer:
+        train(5, tensors=60)
+        (state,) = observer.steps.optimizers.values()
+        assert 10 < len(state.look()) <= 20
+    some = freeze(observer, "finished")
+    for name in ("update_ratio", "weight_norm", "grad_norm"):
+        np.testing.assert_allclose(some.column(name), all_of_them.column(name), rtol=1e-5)
 
 
 def test_code_that_is_made_anew_all_the_time_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

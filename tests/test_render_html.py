@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import report_examples
 
-from sgd_doctor.render import figure, html, render
+from sgd_doctor.render import figure, html, pictures, render
 from sgd_doctor.render.axes import DARK, LIGHT
 from sgd_doctor.render.notebook import fragment
 from sgd_doctor.report import LayerCurve, ProbeInfo, Report
@@ -299,5 +299,5 @@ def test_plot_with_its_colours_replaced_is_the_plot_in_the_dark(name: str) -> No
         drawn += 1
         # Identifiers of markers depend on their colour.
         wanted = _IDS.sub(b"m", figure.save(dark, "svg"))
-        assert _IDS.sub(b"m", html.in_dark(figure.save(light, "svg"))) == wanted
+        assert _IDS.sub(b"m", pictures.in_dark(figure.save(light, "svg"))) == wanted
     assert drawn

@@ -13,7 +13,7 @@ from sgd_doctor.findings import Intervention
 from sgd_doctor.options import Options
 from sgd_doctor.run.launch import Target
 from sgd_doctor.run.replays import ProbeRequest
-from sgd_doctor.session import run_spec
+from sgd_doctor.start import run_spec
 from tests.helpers import write
 from tests.warm import WarmHarness
 

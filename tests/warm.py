@@ -27,7 +27,8 @@ from sgd_doctor.run.launch import PROBE_SEED, Harness, Target
 from sgd_doctor.run.reaping import Child, Forked
 from sgd_doctor.run.spec import ChildSpec, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
-from sgd_doctor.session import Outcome, Talk, conclude, run_spec
+from sgd_doctor.session import Outcome, conclude
+from sgd_doctor.start import Talk, run_spec
 
 with contextlib.suppress(ImportError):  # once here, instead of in every fork
     import torch._dynamo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 SLACK = 1e-3
@@ -62,6 +62,12 @@ class BceTargetOutOfRange(Check):
             moved = Intervention("rescale-targets", "targets moved into [0, 1]", args | {"restore": False})
             treatments = (Treatment((moved,)),)
         how = {(-1.0, 1.0): "(y + 1) / 2", (1.0, 2.0): "y - 1", (0.0, 255.0): "y / 255"}
+        edits: tuple[Edit, ...] = ()
+        if site is not None and (low, high) in how:
+            mapped = how[low, high].replace("y", "{}")
+            edits = (
+                Edit("change-operand", {"line": site.line, "function": "loss", "operand": "target", "how": mapped}),
+            )
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -79,5 +85,6 @@ class BceTargetOutOfRange(Check):
             treatments=treatments,
             explains=("divergence", "lr-too-high", "lr-too-low", "sign-flipped", "no-learning", "unscaled-targets"),
             advice=f"map the targets into [0, 1]: {how.get((low, high), '(y > 0).float()')}",
+            edits=edits,
             metric="task_loss",
         )

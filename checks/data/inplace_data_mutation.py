@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Array, Recording
 from sgd_doctor.signals import InputDrift
 
@@ -70,6 +70,7 @@ class InplaceDataMutation(Check):
         if not ((changes[1:] > -WOBBLE).all() or (changes[1:] < WOBBLE).all()):
             return None
         writes = recording.facts.signals.data_writes
+        written = recording.site(writes[0]) if writes else None
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -98,6 +99,7 @@ class InplaceDataMutation(Check):
                 "dead-relu",
             ),
             advice="do not normalise in place: x = (x - mean) / std instead of x -= mean; x /= std, or clone() first",
+            edits=(Edit("out-of-place", {"line": written.line}),) if written is not None else (),
             long=True,
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Culprit
 
@@ -26,6 +26,15 @@ ADVICE = {
     "std": "use unbiased=False and add a small constant: x.std(unbiased=False) + 1e-8",
     "mean": "skip empty selections: if mask.any(): ...",
 }
+GUARDS = {
+    "log": "{}.clamp(min=1e-7)",
+    "sqrt": "{} + 1e-8",
+    "div": "{} + 1e-8",
+    "pow": "{} + 1e-8",
+    "exp": "{}.clamp(max=80)",
+    "acos": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
+}
+"""What keeps the operand where the operation is defined."""
 _KIND = {
     "log2": "log",
     "log10": "log",
@@ -83,6 +92,9 @@ class NanFromOp(Check):
         """The operation that was caught making the first such value."""
         if not recording.facts.backwards:
             raise NotChecked("no backward call was seen")
+        scaling = recording.facts.signals.scaling
+        if scaling is not None and scaling.direct:
+            return None  # amp-misuse says more
         first, culprit = recording.facts.nonfinite, recording.facts.signals.culprit
         if first is None or culprit is None or culprit.reason == IGNORED:
             return None
@@ -93,6 +105,10 @@ class NanFromOp(Check):
         if site is not None:
             args = {"function": culprit.function, "path": site.path, "line": site.line}
             treatments = (Treatment((Intervention("guard-function", f"torch.{kind} kept finite", args),)),)
+        edits: tuple[Edit, ...] = ()
+        if site is not None and kind in GUARDS:
+            at = {"line": site.line, "function": name, "operand": int(kind == "div"), "how": GUARDS[kind], "all": True}
+            edits = (Edit("change-operand", at),)
         diverging = self._was_diverging(recording, first.step)
         if diverging and not treatments:
             return None  # it overflowed somewhere; nothing says that this operation is to blame
@@ -109,6 +125,7 @@ class NanFromOp(Check):
             treatments=treatments,
             explains=("divergence", "lr-too-high", "no-learning", "exploding-gradient"),
             advice=ADVICE.get(kind, "keep its input away from where it is not defined"),
+            edits=edits,
             needs_harm=bool(treatments),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 
@@ -61,6 +61,12 @@ class NanInData(Check):
             site = task.loss_site
         share = recording.facts.signals.nonfinite_share
         what = "inputs" if first.where == "input" else "targets"
+        place, loss = recording.site(site), recording.site(task.loss_site) if task is not None else None
+        edits: tuple[Edit, ...] = ()
+        if place is not None and first.where == "target":
+            edits = (Edit("mask-targets", {"line": place.line}),)
+        elif place is not None and loss is not None:
+            edits = (Edit("drop-nonfinite-rows", {"line": place.line, "loss_line": loss.line}),)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -79,4 +85,5 @@ class NanInData(Check):
             explains=("divergence", "lr-too-high", "no-learning", "exploding-gradient", "nan-from-op"),
             advice=f"find the {what} with `~torch.isfinite(t)` where they are loaded, and drop or fill them; "
             "when normalising, divide by std.clamp_min(1e-8)",
+            edits=edits,
         )

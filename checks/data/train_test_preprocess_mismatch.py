@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Features, Recording
 from sgd_doctor.signals import EvalInputs
 
@@ -82,6 +82,10 @@ class TrainTestPreprocessMismatch(Check):
         }
         train = f"{np.mean(features.mean):.3g} ± {np.mean(features.std):.3g}"
         held = f"{np.mean(inputs.mean):.3g} ± {np.mean(inputs.std):.3g}"
+        place, trained = recording.site(inputs.site), recording.site(features.site)
+        edits: tuple[Edit, ...] = ()
+        if place is not None and trained is not None:
+            edits = (Edit("mirror-scaling", {"eval_line": place.line, "train_line": trained.line}),)
         matched = Intervention("match-evaluation", "evaluation inputs scaled like training inputs", args)
         return Suspicion(
             check=self.name,
@@ -100,6 +104,7 @@ class TrainTestPreprocessMismatch(Check):
             treatments=(Treatment((matched,)),),
             explains=("overfitting", "missing-weight-decay", "bn-eval-gap", "train-mode-at-eval"),
             advice="apply the same transform to both, with the statistics of the training set",
+            edits=edits,
             metric="held_out_loss",
             needs_harm=True,
         )
@@ -112,6 +117,7 @@ def _share_beyond(features: Features, inputs: EvalInputs) -> float:
     live = (std > LIVE * (1 + np.abs(mean))) & (other_std > LIVE * (1 + np.abs(other_mean)))
     if not live.any():
         return 0.0
-    shift = np.abs(other_mean - mean)[live] / std[live]
-    ratio = other_std[live] / std[live]
-    return float(np.mean((shift > BEYOND) | (np.maximum(ratio, 1 / ratio) > BEYOND)))
+    with np.errstate(over="ignore"):  # what overflows is beyond any limit
+        shift = np.abs(other_mean - mean)[live] / std[live]
+        ratio = other_std[live] / std[live]
+        return float(np.mean((shift > BEYOND) | (np.maximum(ratio, 1 / ratio) > BEYOND)))

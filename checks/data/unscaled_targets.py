@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Targets
 
@@ -99,5 +99,6 @@ class UnscaledTargets(Check):
             ),
             advice=f"train on (y - {mean:.4g}) / {std:.4g} (mean and standard deviation of the training targets), "
             "and scale predictions back with the same numbers",
+            edits=(Edit("standardise-targets", {"line": site.line}),),
             metric="task_loss",
         )

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 
 GROWTH = 0.5
@@ -68,6 +68,7 @@ class HiddenStateMisuse(Check):
         if not slope > GROWTH or not last[1] >= FACTOR * first[1] or not steady:
             return None
         backward = recording.event_sites("backward")
+        place = recording.site(backward[0] if backward else -1)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -84,4 +85,5 @@ class HiddenStateMisuse(Check):
             ),
             explains=("exploding-gradient",),
             advice="detach what is carried from step to step (h = h.detach()), and drop retain_graph=True",
+            edits=(Edit("detach-state", {"line": place.line}),) if place is not None else (),
         )

@@ -63,6 +63,8 @@ class MissingStep(Check):
             raise NotChecked("backward was never called")
         if facts.backwards < LEAST or recording.steps or facts.manual_steps or facts.weights_moved:
             return None
+        if facts.signals.scaling is not None and facts.signals.scaling.steps:
+            return None  # amp-misuse says more
         if not facts.optimizers:
             return self._by_hand(recording)
         backward = recording.event_sites("backward")

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from sgd_doctor.check import Check
-from sgd_doctor.findings import Confidence, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Confidence, Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Built
 
@@ -92,6 +92,7 @@ class ModelReinit(Check):
             treatments=(Treatment((Intervention("keep-model", "each model goes on with the weights before", args),)),),
             explains=("lr-too-low", "lr-too-high", "undertrained", "no-learning", "plateau", "slow-learning"),
             advice="build model and optimizer before the loop (with cross-validation this is meant)",
+            edits=(Edit("hoist-out-of-loops", {"line": site.line}),) if site is not None and sure else (),
             confidence=Confidence.CONFIRMED if sure else Confidence.POSSIBLE,
             needs_harm=True,
             long=True,

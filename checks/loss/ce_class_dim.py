@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 
@@ -59,14 +59,21 @@ class CeClassDim(Check):
                 continue
             n, a, b = operand.shape
             if made.name in ("view", "reshape") and made.inputs and made.inputs[0].shape == (n, b, a) and a != b:
-                return self._suspicion(recording, loss, "unview", f"a {made.name} swapped {(n, b, a)} to {(n, a, b)}")
+                place = recording.site(made.site)
+                edits = (Edit("move-axes", {"line": place.line, "how": ".transpose(1, 2)"}),) if place else ()
+                why = f"a {made.name} swapped {(n, b, a)} to {(n, a, b)}"
+                return self._suspicion(recording, loss, "unview", why, edits)
             if made.name == "linear" and a == b and a > 1:
-                return self._suspicion(
-                    recording, loss, "transpose", f"a linear layer made {operand.shape}: its outputs stand last"
-                )
+                place = recording.site(loss.site)
+                moved = {"function": "loss", "operand": "input", "how": "{}.transpose(1, 2)"}
+                edits = (Edit("change-operand", {"line": place.line} | moved),) if place else ()
+                why = f"a linear layer made {operand.shape}: its outputs stand last"
+                return self._suspicion(recording, loss, "transpose", why, edits)
         return None
 
-    def _suspicion(self, recording: Recording, loss: Operation, how: str, why: str) -> Suspicion:
+    def _suspicion(
+        self, recording: Recording, loss: Operation, how: str, why: str, edits: tuple[Edit, ...]
+    ) -> Suspicion:
         args = trace.at_site(recording, loss) | {"operand": 0, "how": how}
         return Suspicion(
             check=self.name,
@@ -88,5 +95,6 @@ class CeClassDim(Check):
             advice="bring the classes to dimension 1: logits.transpose(1, 2) instead of view"
             if how == "unview"
             else "bring the classes to dimension 1: logits.transpose(1, 2)",
+            edits=edits,
             needs_harm=True,
         )

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Array, Recording
 
 LEAST_LABELS = 50
@@ -77,10 +77,12 @@ class ClassWeightsWrong(Check):
         names = ("cross_entropy", "nll_loss", "binary_cross_entropy_with_logits")
         calls = [op for op in trace.loss_calls(recording, *names) if op.site == site]
         treatments: tuple[Treatment, ...] = ()
+        edits: tuple[Edit, ...] = ()
         if calls:
             binary = calls[0].name == "binary_cross_entropy_with_logits"
             arg = {"arg": "pos_weight", "position": 6} if binary else {"arg": "weight", "position": 2}
             args = trace.at_site(recording, calls[0]) | arg | {"value": None}
+            edits = (Edit("invert-weights", {"arg": arg["arg"]}),)
             treatments = (Treatment((Intervention("set-function-argument", "without class weights", args),)),)
         most, least = int(counts.argmax()), int(np.where(counts > 0, counts, np.inf).argmin())
         return Suspicion(
@@ -102,6 +104,7 @@ class ClassWeightsWrong(Check):
             treatments=treatments,
             explains=("class-imbalance", "output-collapse", "plateau", "slow-learning", "no-learning"),
             advice="use the inverse: weight = counts.sum() / (len(counts) * counts), in the order of the classes",
+            edits=edits,
             metric="task_loss",
             needs_harm=True,
         )

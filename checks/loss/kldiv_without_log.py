@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 POSITIVE = 1e-3
@@ -63,6 +63,8 @@ class KldivWithoutLog(Check):
         low, high = operand.minimum or 0.0, operand.maximum or 0.0
         how = "log" if low >= 0 and high <= 1 + POSITIVE else "log_softmax"
         args = trace.at_site(recording, loss) | {"operand": 0, "how": how}
+        logs = "{}.log()" if how == "log" else "{}.log_softmax(dim=1)"
+        written = {"line": args["line"], "function": "loss", "operand": "input", "how": logs}
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -84,6 +86,7 @@ class KldivWithoutLog(Check):
                 "sign-flipped",
             ),
             advice="use log_softmax instead of softmax for the first operand",
+            edits=(Edit("change-operand", written),),
             metric="task_loss",
             needs_harm=True,
         )

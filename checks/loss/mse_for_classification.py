@@ -6,7 +6,7 @@ import math
 
 from sgd_doctor import stats, trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operand, Operation, Recording
 
 LEARNED = 0.5
@@ -71,6 +71,14 @@ class MseForClassification(Check):
         by = "categorical" if made.name == "softmax" else "binary"
         better = "CrossEntropyLoss" if by == "categorical" else "BCEWithLogitsLoss"
         args = trace.at_site(recording, loss) | {"by": by}
+        better_loss = "cross_entropy" if by == "categorical" else "binary_cross_entropy_with_logits"
+        drawn = recording.site(trace.site_of(made, "Softmax", "Sigmoid"))
+        edits: tuple[Edit, ...] = ()
+        if drawn is not None:
+            edits = (
+                Edit("swap-function", {"line": args["line"], "function": loss.name, "to": better_loss}),
+                Edit("drop-activation", {"line": drawn.line, "name": made.name}),
+            )
         end = stats.finite_mean(stats.tail(recording.column("loss")))
         shown = f"{end:.3g}" if math.isfinite(end) else "not finite"
         return Suspicion(
@@ -94,6 +102,7 @@ class MseForClassification(Check):
                 "output-collapse",
             ),
             advice=f"use {better} on the raw outputs, without the {made.name}",
+            edits=edits,
             needs_harm=True,
         )
 

@@ -141,11 +141,26 @@ class SignFlipped(Check):
             advice="put a minus sign before the mean log-likelihood: it has to be maximised"
             if likelihood
             else f"remove {what}: {loss.name} has to be minimised",
-            edits=(Edit("drop-minus", {"line": location.line}),)
-            if location is not None and change.name == "negate-gradients" and not likelihood
-            else (),
+            edits=self._edits(recording, change, location, likelihood),
             metric="task_loss",
         )
+
+    @staticmethod
+    def _edits(
+        recording: Recording, change: Intervention, location: Location | None, likelihood: bool
+    ) -> tuple[Edit, ...]:
+        """Where the sign is written: at the optimizer, before the loss, or nowhere yet."""
+        if location is None:
+            return ()
+        if change.name == "minimise":
+            return (Edit("set-optimizer-arg", {"line": location.line, "arg": "maximize", "value": False}),)
+        if not likelihood:
+            return (Edit("drop-minus", {"line": location.line}),)
+        backward = recording.event_sites("backward")
+        place = recording.site(backward[0] if backward else -1)
+        if place is None:
+            return ()
+        return (Edit("negate-loss", {"line": place.line}),)
 
 
 def falling_term(recording: Recording) -> Operation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Operation, Recording
 
 
@@ -55,6 +55,15 @@ class SingleOutputCe(Check):
         return None
 
     def _suspicion(self, recording: Recording, loss: Operation) -> Suspicion:
+        place = recording.site(loss.site)
+        better = {"function": loss.name, "to": "binary_cross_entropy_with_logits"}
+        edits = [Edit("swap-function", {"line": place.line} | better)] if place is not None else []
+        target = loss.inputs[1] if len(loss.inputs) > 1 else None
+        if place is not None and target is not None:
+            at = {"line": place.line, "function": "loss", "operand": "target"}
+            shaped = "" if target.shape == loss.inputs[0].shape else ".unsqueeze(1)"
+            how = f"{{}}{shaped}" + ("" if "float" in target.dtype else ".float()")
+            edits += [Edit("change-operand", at | {"how": how})] if how != "{}" else []
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -74,4 +83,5 @@ class SingleOutputCe(Check):
                 "class-imbalance",
             ),
             advice="use BCEWithLogitsLoss with float targets of the output's shape, or as many outputs as classes",
+            edits=tuple(edits),
         )

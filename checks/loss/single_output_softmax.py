@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 READERS = (*sorted(trace.LOSSES), "sub", "__sub__", "rsub", "__rsub__", "log")
@@ -60,6 +60,8 @@ class SingleOutputSoftmax(Check):
     def _suspicion(self, recording: Recording, made: Operation) -> Suspicion:
         site = trace.site_of(made, "Softmax", "Softmax2d")
         args = trace.at_site(recording, made) | {"by": "sigmoid"}
+        written = recording.site(site)
+        swapped = {"function": "softmax", "to": "sigmoid"}
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -84,6 +86,7 @@ class SingleOutputSoftmax(Check):
                 "class-imbalance",
             ),
             advice="remove the softmax and use BCEWithLogitsLoss (with BCELoss: a sigmoid in its place)",
+            edits=(Edit("swap-function", {"line": written.line} | swapped),) if written is not None else (),
         )
 
 

@@ -6,7 +6,7 @@ import math
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.structure import ModeLayer
 
@@ -89,6 +89,8 @@ class BnEvalGap(Check):
         if left > LEFT and math.isfinite(left):
             why = f"use momentum=0.1: with {slowest.momentum:g}, {left:.0%} of the initial values are left at the end"
         built = recording.facts.module_sites.get(slowest.name, -1)
+        kinds = sorted({m.kind for m in layers})
+        slow = left > LEFT and math.isfinite(left)
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -103,6 +105,7 @@ class BnEvalGap(Check):
             treatments=(Treatment((Intervention("recompute-statistics", "statistics computed anew", {}),)),),
             explains=("overfitting", "missing-weight-decay"),
             advice=why,
+            edits=(Edit("drop-call-arg", {"functions": kinds, "arg": "momentum"}),) if slow else (),
             metric="held_out_loss",
             only_proven=True,
             least_share=MOST,

@@ -85,12 +85,13 @@ class TrainModeAtEval(Check):
         )
 
     def _functions(self, recording: Recording, live: LiveDropout) -> Suspicion:
+        place = recording.site(live.site)
         return self._suspicion(
             recording,
             live.site,
             f"{live.function} drops values while the model is in evaluation mode",
             f"pass training=self.training to {live.function}, or use nn.Dropout built in __init__",
-            (),
+            (Edit("follow-mode", {"line": place.line, "function": live.function}),) if place is not None else (),
             {"functions": True},
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Array, Recording
 from sgd_doctor.signals import Layer
 
@@ -94,6 +94,7 @@ class ConstantInit(Check):
                 "init-too-large",
             ),
             advice="leave out the constant initialisation of weights (biases may be 0), or use nn.init.kaiming_normal_",
+            edits=(Edit("reset-init", {"what": "weight"}),),
         )
 
     def _gets_gradient(self, recording: Recording, layer: Layer) -> bool:

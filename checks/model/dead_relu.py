@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Activation
 
@@ -90,6 +90,7 @@ class DeadRelu(Check):
             treatments=(Treatment((Intervention("reinitialise", "He initialisation", {"activation": "relu"}),)),),
             explains=("lr-too-low", "lr-too-high", "no-learning", "plateau", "vanishing-gradient", "undertrained"),
             advice="start biases at 0 and weights with nn.init.kaiming_normal_; LeakyReLU keeps a gradient",
+            edits=(Edit("reset-init", {"what": "bias"}),) if layers else (),
         )
 
     def _later(self, recording: Recording, place: Activation) -> Suspicion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 PEAK = 100.0
@@ -79,6 +79,8 @@ class ExplodingGradient(Check):
         step = int(np.nanargmax(np.where(np.isfinite(norms), norms, -1.0)))
         backward = recording.event_sites("backward")
         shown = float(f"{peak:.3g}") if np.isfinite(peak) else None
+        steps = recording.event_sites("step")
+        place = recording.site(steps[0] if steps else -1)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -97,4 +99,5 @@ class ExplodingGradient(Check):
             at_written_lr=True,
             explains=("divergence", "lr-too-high", "oscillation", "no-learning", "plateau"),
             advice="call torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) between backward() and step()",
+            edits=(Edit("insert-clip", {"step_line": place.line, "max_norm": LIMIT}),) if place is not None else (),
         )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Layer
 
@@ -101,4 +101,5 @@ class InitTooLarge(Check):
                 "vanishing-gradient",
             ),
             advice="leave PyTorch's own initialisation, or use nn.init.kaiming_normal_ (scaled by the fan-in)",
+            edits=(Edit("reset-init", {"what": "weight"}),),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 AFFINE = {"linear", "conv1d", "conv2d", "conv3d"}
@@ -80,6 +80,7 @@ class MissingNonlinearity(Check):
         if others or len(names) < 2 or not _chained(recording, layers):
             return None
         built = recording.facts.module_sites.get(names[0], -1)
+        place = recording.site(built)
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -99,6 +100,7 @@ class MissingNonlinearity(Check):
                 "labels-misaligned",
             ),
             advice="put nn.ReLU() between the layers",
+            edits=(Edit("insert-relu", {"line": place.line}),) if place is not None else (),
         )
 
 

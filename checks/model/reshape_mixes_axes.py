@@ -6,7 +6,7 @@ import math
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 VIEWS = {"view", "reshape", "_unsafe_view"}
@@ -99,11 +99,14 @@ class ReshapeMixesAxes(Check):
             Intervention("move-axes", "axes moved instead", args),
             "move the data before changing the shape: "
             + ("x.flatten(2).transpose(1, 2)" if how == "channels-last" else f"x.permute({how})"),
+            Edit("move-axes", {"line": args["line"], "how": _written(how)}),
         )
 
     def _flattened(self, recording: Recording, flat: Operation, loss: Operation) -> Suspicion:
         steps = flat.inputs[0].shape[0]
         args = trace.at_site(recording, loss) | {"steps": steps}
+        at = {"line": trace.at_site(recording, flat)["line"], "function": flat.name, "operand": 0}
+        written = at | {"how": "{}.transpose(0, 1)"}
         return self._suspicion(
             recording,
             flat,
@@ -111,9 +114,12 @@ class ReshapeMixesAxes(Check):
             "predictions meet the targets of other samples",
             Intervention("reorder-rows", "outputs in the order of the targets", args),
             "bring both into one order before flattening: outputs.transpose(0, 1).reshape(-1, outputs.size(-1))",
+            Edit("change-operand", written),
         )
 
-    def _suspicion(self, recording: Recording, op: Operation, title: str, how: Intervention, advice: str) -> Suspicion:
+    def _suspicion(
+        self, recording: Recording, op: Operation, title: str, how: Intervention, advice: str, edit: Edit
+    ) -> Suspicion:
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -124,14 +130,23 @@ class ReshapeMixesAxes(Check):
             treatments=(Treatment((how,)),),
             explains=EXPLAINS,
             advice=advice,
+            edits=(edit,),
             metric="task_loss",
             needs_harm=True,
         )
 
 
+def _written(how: str) -> str:
+    """The method that moves the axes, as people write it."""
+    if how == "channels-last":
+        return ".flatten(2).transpose(1, 2)"
+    moved = [(i, int(axis)) for i, axis in enumerate(how.split(", ")) if i != int(axis)]
+    return f".transpose({moved[0][0]}, {moved[0][1]})" if len(moved) == 2 else f".permute({how})"
+
+
 def _swapped(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
     """The permutation that ``after`` looks like, where a view cannot have meant anything else; None: no such."""
-    if before == after or len(before) < 3 or min(before) < 1:
+    if before == after or len(before) < 2 or min(before) < 1:
         return None
     if len(before) == 4 and len(after) == 3 and min(before[1], before[2] * before[3]) > 1:
         n, channels, *pixels = before
@@ -140,7 +155,7 @@ def _swapped(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
     if len(before) != len(after) or sorted(before) != sorted(after):
         return None
     wide = [size for size in before if size > 1]
-    if len(wide) < 3 or len(set(wide)) < 2 or [s for s in after if s > 1] == wide:
+    if len(wide) < min(3, len(before)) or len(set(wide)) < 2 or [s for s in after if s > 1] == wide:
         return None
     changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     if len(changed) != 2:

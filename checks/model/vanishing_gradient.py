@@ -8,7 +8,7 @@ import numpy as np
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Layer
 
@@ -87,6 +87,10 @@ class VanishingGradient(Check):
             args = {"functions": functions, "places": places}
             changes.insert(0, Intervention("swap-activation", "ReLU instead of sigmoid", args))
         what = f"{len(sigmoid)} sigmoids" if len(sigmoid) > 1 else f"{depth} layers"
+        edits: tuple[Edit, ...] = ()
+        if sigmoid and {a.function for a in sigmoid} <= {"sigmoid"}:
+            lines = sorted({s.line for a in sigmoid if (s := recording.site(a.site)) is not None})
+            edits = tuple(Edit("swap-activation", {"name": "sigmoid", "to": "relu", "line": line}) for line in lines)
         advice = "initialise with nn.init.xavier_normal_(w, gain=5/3) behind tanh, nn.init.kaiming_normal_ behind ReLU"
         if sigmoid:
             advice = "use ReLU between the hidden layers, with nn.init.kaiming_normal_ (a sigmoid only at the output)"
@@ -115,4 +119,5 @@ class VanishingGradient(Check):
                 "undertrained",
             ),
             advice=f"{advice}; or put nn.BatchNorm1d/nn.LayerNorm between the layers",
+            edits=edits,
         )

@@ -65,7 +65,10 @@ class ClipMisuse(Check):
         clippings = recording.facts.signals.clippings
         if not clippings:
             raise NotChecked("gradients are not clipped")
+        scaling = recording.facts.signals.scaling
         for clipping in clippings:
+            if scaling is not None and scaling.clipped and scaling.clip_site == clipping.site:
+                continue  # amp-misuse says more
             norms = np.asarray(clipping.norms)
             ratio = float(np.median(norms)) / clipping.limit if len(norms) and clipping.limit > 0 else 0.0
             if clipping.calls >= 3 and ratio > TINY and not clipping.after_step >= 0.5 * clipping.calls:

@@ -8,6 +8,7 @@ from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Confidence, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
+from sgd_doctor.standstill import standstill
 
 SCREEN_UPDATE_RATIO = 0.02
 """Largest update/weight norm below which a smaller lr was never clearly better (docs/proof.md, lr bench)."""
@@ -57,14 +58,15 @@ class LrTooHigh(Check):
     summary = "a smaller learning rate trains clearly better"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
-        """Large updates, or a loss that is not finite or grew."""
+        """Large updates, a loss that is not finite, or one that learned nothing."""
         if not recording.facts.optimizers or recording.steps == 0:
             raise NotChecked("no optimizer made a step")
         ratios = recording.column("update_ratio")[:FIRST_STEPS]
         largest = stats.finite_max(ratios)
         loss = recording.column("loss")
         broken = len(loss) > 0 and not np.isfinite(loss[-1])
-        if not broken and not largest > SCREEN_UPDATE_RATIO:
+        large, stuck = largest > SCREEN_UPDATE_RATIO, standstill(recording)
+        if not broken and not large and stuck is None:
             return None
         lr = stats.finite_max(recording.column("lr"))
         optimizer = recording.facts.optimizers[0]
@@ -74,16 +76,15 @@ class LrTooHigh(Check):
             title=f"lr {stats.nice(lr)} is too high",
             rule=Rule.LOWER_LR,
             location=recording.location(optimizer.site),
-            evidence=(
-                Evidence(
-                    "max_update_ratio",
-                    None if np.isnan(largest) else round(float(largest), 4),
-                    "< 0.02",
-                    f"one step moved the weights by up to {largest:.0%} of their norm"
-                    if largest == largest
-                    else "the size of the steps is not finite",
-                ),
-            ),
+            evidence=(stuck.evidence() if stuck is not None and not large else _size(largest),),
             explains=("divergence", "oscillation", "no-learning", "dead-relu", "saturation", "exploding-gradient"),
             confidence=Confidence.CONFIRMED,
         )
+
+
+def _size(largest: float) -> Evidence:
+    """The longest step."""
+    if np.isnan(largest):
+        return Evidence("max_update_ratio", None, "< 0.02", "the size of the steps is not finite")
+    text = f"one step moved the weights by up to {largest:.0%} of their norm"
+    return Evidence("max_update_ratio", round(float(largest), 4), "< 0.02", text)

@@ -6,6 +6,7 @@ from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
+from sgd_doctor.standstill import standstill
 
 SCREEN_UPDATE_RATIO = 0.008
 """Largest update/weight norm over the first 50 steps above which a larger lr rarely helps (lr bench: P .87, R .92)."""
@@ -52,12 +53,13 @@ class LrTooLow(Check):
     summary = "a larger learning rate trains far faster; as written the run gets nowhere"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
-        """Tiny updates although gradients arrive."""
+        """Tiny updates although gradients arrive, or a loss that learned nothing."""
         if not recording.facts.optimizers or recording.steps == 0:
             raise NotChecked("no optimizer made a step")
         largest = stats.finite_max(recording.column("update_ratio")[:FIRST_STEPS])
         gradient = stats.finite_max(recording.column("grad_norm"))
-        if not largest < SCREEN_UPDATE_RATIO or not gradient > 0:
+        small, stuck = largest < SCREEN_UPDATE_RATIO, standstill(recording)
+        if not gradient > 0 or (not small and stuck is None):
             return None
         lr = stats.finite_max(recording.column("lr"))
         return Suspicion(
@@ -66,13 +68,12 @@ class LrTooLow(Check):
             title=f"lr {stats.nice(lr)} is too low",
             rule=Rule.HIGHER_LR,
             location=recording.location(recording.facts.optimizers[0].site),
-            evidence=(
-                Evidence(
-                    "max_update_ratio",
-                    round(float(largest), 7),
-                    f"> {SCREEN_UPDATE_RATIO}",
-                    f"no step moved the weights by more than {largest:.2g} of their norm",
-                ),
-            ),
+            evidence=(stuck.evidence() if stuck is not None and not small else _size(largest),),
             explains=("no-learning", "slow-learning", "plateau", "undertrained"),
         )
+
+
+def _size(largest: float) -> Evidence:
+    """The longest step."""
+    text = f"no step moved the weights by more than {largest:.2g} of their norm"
+    return Evidence("max_update_ratio", round(float(largest), 7), f"> {SCREEN_UPDATE_RATIO}", text)

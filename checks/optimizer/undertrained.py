@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sgd_doctor.check import Check
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 
 FEW = 10
@@ -17,6 +17,10 @@ FALL, LEFT = 0.25, 0.8
 loss: a run that falls so steeply from so high has most of its learning before it."""
 SURE = 3.0
 """Standard errors by which the fall has to exceed its noise."""
+
+
+LONGER = 5
+"""So many times the epochs are tried in the edited script."""
 
 
 class Undertrained(Check):
@@ -77,6 +81,7 @@ class Undertrained(Check):
         if not unit > 0 or not fall > max(FALL * unit, 3 * SURE * noise) or not level > LEFT * unit:
             return None
         steps = recording.event_sites("step")
+        place = recording.site(steps[0] if steps else -1)
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -88,6 +93,7 @@ class Undertrained(Check):
                 Evidence("gain_of_as_many_steps", round(fall, 4), f"< {FALL * unit:.3g}", f"the loss is {level:.3g}"),
             ),
             advice="train for more epochs, until the held-out loss stops falling",
+            edits=(Edit("more-epochs", {"step_line": place.line, "factor": LONGER}),) if place is not None else (),
             last_resort=True,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Comparison
 
@@ -58,6 +58,8 @@ class MetricBug(Check):
             return None
         worst = max(wrong, key=lambda c: (c.kind != "threshold", c.calls))
         title, advice = words(worst)
+        place = recording.site(worst.site)
+        side = "predictions" if len(worst.predictions) > len(worst.labels) else "labels"
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -73,6 +75,9 @@ class MetricBug(Check):
                 ),
             ),
             advice=advice,
+            edits=(Edit("mend-comparison", {"line": place.line, "kind": worst.kind, "side": side}),)
+            if place is not None
+            else (),
         )
 
 

@@ -156,6 +156,9 @@ class GraphDetached(Check):
             args = trace.at_site(recording, cut)
             edits = (Edit("drop-cut", {"line": args["line"], "name": cut.name}),)
             treatments = (Treatment((Intervention("keep-graph", f"without {CUTS[cut.name]}", args),)),)
+        place = recording.site(site)
+        if not edits and place is not None and how.startswith("no_grad"):
+            edits = (Edit("drop-no-grad", {"line": place.line}),)
         if which:
             which = f"{which} receives"
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 LEAST = 2
@@ -88,5 +88,6 @@ class LayerCreatedInForward(Check):
                 "unregistered-params",
             ),
             advice=f"build the {layer.kind} in __init__ (self.layer = ...) and call it in forward",
+            edits=(Edit("layer-into-init", {"line": place.line}),) if place is not None else (),
             needs_harm=True,
         )

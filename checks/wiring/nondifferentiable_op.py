@@ -6,7 +6,7 @@ import numpy as np
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
 SHARE = 0.5
@@ -111,7 +111,9 @@ class NondifferentiableOp(Check):
     def _suspicion(self, recording: Recording, op: Operation, what: str, count: int, known: int) -> Suspicion:
         name = op.name.strip("_")
         treatments: tuple[Treatment, ...] = ()
+        edits: tuple[Edit, ...] = ()
         if op.name in trace.FLAT:
+            edits = (Edit("drop-activation", {"line": trace.at_site(recording, op)["line"], "name": name}),)
             args = trace.at_site(recording, op)
             treatments = (Treatment((Intervention("drop-function", f"without {name}", args),)),)
         return Suspicion(
@@ -128,6 +130,7 @@ class NondifferentiableOp(Check):
             treatments=treatments,
             explains=EXPLAINS,
             advice=f"compute the loss from the values before {name}; keep {name} for metrics",
+            edits=edits,
         )
 
 

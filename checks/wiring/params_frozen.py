@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
 
 SHARE = 0.5
@@ -71,6 +71,7 @@ class ParamsFrozen(Check):
         pretrained = bool(structure.loads) or any(p.changed for p in frozen)
         if not share < SHARE or (adapters and pretrained) or learns(recording):
             return None
+        place = recording.site(structure.freeze_site)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -90,6 +91,7 @@ class ParamsFrozen(Check):
             explains=("no-learning", "plateau", "slow-learning", "lr-too-low", "lr-too-high", "undertrained"),
             advice="set requires_grad = True for the last layer (and what else has to learn) "
             "before the optimizer is built",
+            edits=(Edit("unfreeze", {"line": place.line}),) if place is not None else (),
             needs_harm=True,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
 from sgd_doctor.structure import LoadedState
 
@@ -62,6 +62,8 @@ class PretrainedNotLoaded(Check):
             return None
         load = failed[0]
         fit = load.keys - load.missing
+        place = recording.site(load.site)
+        names = {"missing": load.example_missing, "unexpected": load.example_unexpected}
         return Suspicion(
             check=self.name,
             severity=Severity.WARNING,
@@ -80,6 +82,9 @@ class PretrainedNotLoaded(Check):
             explains=("slow-learning", "plateau", "undertrained"),
             advice=f"rename the checkpoint's keys ({load.example_unexpected!r} to {load.example_missing!r} "
             "and so on), and check what load_state_dict returns",
+            edits=(Edit("fit-state", {"line": place.line} | names),)
+            if place is not None and all(names.values())
+            else (),
         )
 
 

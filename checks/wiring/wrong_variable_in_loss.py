@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
-from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
+from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Operation, Recording
 
 SHARE = 0.5
@@ -61,6 +61,7 @@ class WrongVariableInLoss(Check):
         others = [t for t in trace.terms(recording) if t.name in trace.LOSSES and t is not term]
         alone = all(trace.unrelated(t) for t in others)
         broken = alone or idle >= SHARE * max(1, len(held))
+        place = recording.site(term.site)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR if broken else Severity.WARNING,
@@ -84,4 +85,5 @@ class WrongVariableInLoss(Check):
                 "graph-detached",
             ),
             advice=f"give {term.name} the output of the model and the target that belongs to it",
+            edits=(Edit("use-output", {"line": place.line}),) if place is not None else (),
         )

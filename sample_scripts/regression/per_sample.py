@@ -18,4 +18,4 @@ for epoch in range(15):
         opt.zero_grad()
         loss.backward()
         opt.step()
-    print(epoch, loss.mean().item())
+    print(epoch, "loss", loss.mean().item())

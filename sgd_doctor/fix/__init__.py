@@ -2,12 +2,13 @@
 
 Every edit reads the source with LibCST and answers with the smallest change of its text that does
 what the finding asks for; where that is not certain to be right it answers with nothing.  LibCST is
-an optional package, so nothing here imports it before an edit is asked for.
+an optional package: nothing else imports it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,42 @@ EDITS: dict[str, EditFunction] = {
     "move-optimizer-after": _lazy("order", "move_optimizer_after"),
     "move-clip-before-step": _lazy("order", "move_clip_before_step"),
     "wrap-modulelist": _lazy("modulelist", "wrap_modulelist"),
+    "change-operand": _lazy("operands", "change_operand"),
+    "detach-state": _lazy("state", "detach_state"),
+    "reset-init": _lazy("initial", "reset_init"),
+    "drop-call-arg": _lazy("drop_arg", "drop_call_arg"),
+    "use-output": _lazy("loss_variable", "use_output"),
+    "unfreeze": _lazy("freeze", "unfreeze"),
+    "set-loader-arg": _lazy("loader_arg", "set_loader_arg"),
+    "borrow-collate": _lazy("loader_arg", "borrow_collate"),
+    "insert-clip": _lazy("clip", "insert_clip"),
+    "drop-no-grad": _lazy("cuts", "drop_no_grad"),
+    "fit-state": _lazy("checkpoint", "fit_state"),
+    "mirror-scaling": _lazy("preprocess", "mirror_scaling"),
+    "insert-relu": _lazy("nonlinear", "insert_relu"),
+    "swap-activation": _lazy("nonlinear", "swap_activation"),
+    "move-axes": _lazy("reshape", "move_axes"),
+    "more-epochs": _lazy("epochs", "more_epochs"),
+    "set-in-features": _lazy("layer_size", "set_in_features"),
+    "widen-embedding": _lazy("layer_size", "widen_embedding"),
+    "out-of-place": _lazy("out_of_place", "out_of_place"),
+    "drop-repeated": _lazy("repeated", "drop_repeated"),
+    "layer-into-init": _lazy("hoist_layer", "layer_into_init"),
+    "standardise-targets": _lazy("scale_targets", "standardise_targets"),
+    "drop-nonfinite-rows": _lazy("nan_data", "drop_nonfinite_rows"),
+    "mask-targets": _lazy("nan_data", "mask_targets"),
+    "mend-comparison": _lazy("comparison", "mend_comparison"),
+    "negate-loss": _lazy("hoist", "negate_loss"),
+    "follow-mode": _lazy("call_arg", "follow_mode"),
+    "invert-weights": _lazy("call_arg", "invert_weights"),
+    "cast-data": _lazy("cast", "cast_data"),
 }
+
+
+def import_editing() -> None:
+    """Import what :func:`edit_source` needs: takes a while, and can be done while something else is waited for."""
+    with suppress(ImportError):
+        import_module("sgd_doctor.fix.source")
 
 
 def edit_source(source: str, edits: Sequence[Edit]) -> str | None:

@@ -41,8 +41,11 @@ CLASSES = {
     "silu": "SiLU",
     "softplus": "Softplus",
     "softsign": "Softsign",
+    "round": "Round",
+    "floor": "Floor",
+    "ceil": "Ceil",
 }
-"""Name of the function, and of the module class that applies it."""
+"""Name of the function, and of the module class that applies it (rounding has none, its name cannot come up)."""
 
 _NAMESPACES = {"F", "torch", "nn", "functional", "special", "tf"}
 
@@ -194,9 +197,9 @@ def _drop_built(source: Source, call: cst.Call) -> list[Change] | None:
         if isinstance(pair, cst.Element) and isinstance(source.parent(pair), cst.List):
             item, holder = pair, source.parent(pair)
     if isinstance(item, cst.Element) and isinstance(holder, cst.List):
-        return _without(source, item, holder.elements)
+        return without_item(source, item, holder.elements)
     if isinstance(item, cst.Arg) and item.keyword is None and called_name(holder or call) == "Sequential":
-        return _without(source, item, holder.args) if isinstance(holder, cst.Call) else None
+        return without_item(source, item, holder.args) if isinstance(holder, cst.Call) else None
     return _identity(source, call)
 
 
@@ -209,7 +212,7 @@ def _in_loop(source: Source, node: cst.CSTNode) -> bool:
     return False
 
 
-def _without(
+def without_item(
     source: Source, item: cst.Element | cst.Arg, items: Sequence[cst.BaseElement | cst.Arg]
 ) -> list[Change] | None:
     """Take one element out of a list with the comma that belongs to it."""

@@ -9,7 +9,9 @@ import libcst as cst
 from sgd_doctor.fix.arguments import append_keyword
 from sgd_doctor.fix.changes import Change
 from sgd_doctor.fix.literals import equal, known_value, literal
-from sgd_doctor.fix.source import Source, called_name, keyword, positional
+from sgd_doctor.fix.names import enclosing_class
+from sgd_doctor.fix.operands import rewritten
+from sgd_doctor.fix.source import Source, called_name, keyword, last_name, positional
 
 _ORDERS = {
     "DataLoader": "dataset batch_size shuffle sampler batch_sampler num_workers collate_fn",
@@ -36,6 +38,11 @@ _ORDERS = {
 }
 """Positional order of calls whose arguments are also given without their names."""
 
+_WEIGHTED = {
+    *("CrossEntropyLoss", "NLLLoss", "BCEWithLogitsLoss"),
+    *("cross_entropy", "nll_loss", "binary_cross_entropy_with_logits"),
+}
+"""Losses that take weights of classes."""
 _EXCLUDED = {"shuffle": ("sampler", "batch_sampler"), "reduction": ("reduce", "size_average")}
 
 
@@ -58,6 +65,31 @@ def set_call_arg(source: Source, args: dict[str, Any]) -> list[Change] | None:
     if isinstance(given.value, cst.SimpleString):
         text = literal(args["value"], given.value.quote) or text
     return [Change(start, end, text)]
+
+
+def follow_mode(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``training=self.training`` for the function of dropout that a method of a module calls at ``args["line"]``."""
+    calls = [call for call in source.at(cst.Call, int(args["line"])) if called_name(call) == str(args["function"])]
+    function = source.function_of(calls[0]) if len(calls) == 1 else None
+    owner = enclosing_class(source, calls[0]) if calls else None
+    if not isinstance(function, cst.FunctionDef) or owner is None or any(arg.star for arg in calls[0].args):
+        return None
+    given = keyword(calls[0], "training") or positional(calls[0], 2)
+    if given is None:
+        return append_keyword(source, calls[0], "training", "self.training")
+    known = last_name(given.value)
+    if known == "training":
+        return []
+    return [Change(*source.outer_span(given.value), "self.training")] if known == "True" else None
+
+
+def invert_weights(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``1 / w`` for the weights of the classes in the only call of the file that is given them as ``args["arg"]``."""
+    calls = [call for call in source.all(cst.Call) if called_name(call) in _WEIGHTED]
+    found = [given for call in calls if (given := keyword(call, str(args["arg"]))) is not None]
+    if len(found) != 1 or last_name(found[0].value) == "None":
+        return None
+    return rewritten(source, found[0].value, "1 / {}")
 
 
 def _may_hide(call: cst.Call, name: str) -> bool:

@@ -24,7 +24,7 @@ def standardise_in_front(source: Source, call: cst.Call, args: dict[str, Any]) -
     Only where the file uses the model as a function of one argument, and nothing of it but what a Sequential has.
     """
     layer, count = LAYERS.get(str(args.get("layer"))), args.get("features")
-    prefix = _nn(source)
+    prefix = spelled_nn(source)
     if layer is None or not isinstance(count, int) or prefix is None or not isinstance(call.func, cst.Name):
         return None
     made = _made(source, call.func, _DEPTH)
@@ -39,7 +39,7 @@ def standardise_in_front(source: Source, call: cst.Call, args: dict[str, Any]) -
     return [insert_after(source, statement, f"{line}  # standardises the features")]
 
 
-def _nn(source: Source) -> str | None:
+def spelled_nn(source: Source) -> str | None:
     """How the file spells ``torch.nn``."""
     torch = None
     for item in source.all(cst.Import):

@@ -6,10 +6,11 @@ from typing import Any
 
 import libcst as cst
 
-from sgd_doctor.fix.blocks import Statement, dedented, insert_after, only, statements_at, take_line
+from sgd_doctor.fix.blocks import Statement, dedented, insert_after, only, siblings, statements_at, take_line
 from sgd_doctor.fix.changes import Change
-from sgd_doctor.fix.loops import backward_at, step_at
-from sgd_doctor.fix.names import is_stored
+from sgd_doctor.fix.loops import assigned_name, backward_at, backward_calls, step_at
+from sgd_doctor.fix.names import call_sites, is_stored
+from sgd_doctor.fix.operands import rewritten
 from sgd_doctor.fix.source import Source, called_name
 
 _CUTS = ("detach", "data")
@@ -32,17 +33,18 @@ def move_step_inside(source: Source, args: dict[str, Any]) -> list[Change] | Non
 
 
 def hoist_out_of_loops(source: Source, args: dict[str, Any]) -> list[Change] | None:
-    """Build what the statement at ``args["line"]`` assigns once, before the outermost loop of its function."""
-    statement = only(statements_at(source, int(args["line"]), lambda node: isinstance(node, cst.Assign)))
-    if statement is None:
-        return None
-    loop: cst.For | cst.While | None = None
-    for above in source.ancestors(statement):
-        if isinstance(above, cst.FunctionDef | cst.ClassDef):
-            break
-        if isinstance(above, cst.For | cst.While):
-            loop = above
-    if loop is None or _reads_from(source, statement, loop):
+    """Build what the statement at ``args["line"]`` assigns once, before the outermost loop of its function.
+
+    Where that is a function without a loop around the line, the statement is the only one that calls it.
+    """
+    statement = only(statements_at(source, int(args["line"]), lambda node: isinstance(node, cst.Assign | cst.Return)))
+    loop = _outermost_loop(source, statement) if statement is not None else None
+    function = source.function_of(statement) if statement is not None else None
+    if loop is None and isinstance(function, cst.FunctionDef):
+        calls = call_sites(source, function)
+        statement = source.statement_of(calls[0]) if len(calls) == 1 else None
+        loop = _outermost_loop(source, statement) if statement is not None else None
+    if loop is None or not isinstance(statement, cst.Assign) or _reads_from(source, statement, loop):
         return None
     taken = take_line(source, statement)
     if taken is None:
@@ -50,6 +52,16 @@ def hoist_out_of_loops(source: Source, args: dict[str, Any]) -> list[Change] | N
     removed, text = taken
     place = source.line_start(source.span(loop)[0])
     return [Change(place, place, dedented(source, text, statement, loop) + source.newline), removed]
+
+
+def _outermost_loop(source: Source, statement: Statement) -> cst.For | cst.While | None:
+    loop: cst.For | cst.While | None = None
+    for above in source.ancestors(statement):
+        if isinstance(above, cst.FunctionDef | cst.ClassDef):
+            break
+        if isinstance(above, cst.For | cst.While):
+            loop = above
+    return loop
 
 
 def _reads_from(source: Source, statement: Statement, loop: cst.For | cst.While) -> bool:
@@ -88,6 +100,21 @@ def drop_cut(source: Source, args: dict[str, Any]) -> list[Change] | None:
     if not isinstance(attribute, cst.Attribute):
         return None
     return [Change(source.outer_span(attribute.value)[1], source.span(found[0])[1], "")]
+
+
+def negate_loss(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """``loss = -f(...)`` for the last ``loss = f(...)`` before the backward call at ``args["line"]``."""
+    statement = backward_at(source, int(args["line"]))
+    calls = backward_calls(source, statement) if statement is not None else []
+    func = calls[0].func if len(calls) == 1 else None
+    if statement is None or not isinstance(func, cst.Attribute):
+        return None
+    block = siblings(source, statement)
+    before = block[: block.index(statement)]
+    made = [n for n in before if isinstance(n, cst.Assign) and assigned_name(n) == source.code(func.value)]
+    if not isinstance(func.value, cst.Name) or not made:
+        return None
+    return rewritten(source, made[-1].value, "-{}")
 
 
 def drop_minus(source: Source, args: dict[str, Any]) -> list[Change] | None:

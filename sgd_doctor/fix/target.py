@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 
 from sgd_doctor.fix.changes import Change
-from sgd_doctor.fix.names import bindings, origin, parameter
+from sgd_doctor.fix.forward import is_forward
+from sgd_doctor.fix.names import assigned_value, bindings, origin, parameter
 from sgd_doctor.fix.source import (
     Source,
     called_name,
@@ -34,7 +35,7 @@ def reshape_target(source: Source, args: dict[str, Any]) -> list[Change] | None:
         return None
     method = f".{how[1]}({how[2] or args.get('dim', 1)})"
     operand = args.get("operand") or _meant(str(args["how"]))
-    found = _operand(source, args, operand)
+    found = loss_operand(source, args, operand)
     if found is None:
         return None
     other = _other_side(source, found)
@@ -64,10 +65,11 @@ def _meant(how: str) -> str:
     return "input" if how.startswith("squeeze") and "target" not in how else "target"
 
 
-def _operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpression | None:
+def loss_operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpression | None:
+    """What the loss at ``args["line"]`` takes as ``input`` or ``target``; ``None`` where it is not plain which."""
     line = int(args["line"])
     hint = args.get("target_expr_hint")
-    calls = [call for call in source.at(cst.Call, line) if _is_loss(source, call)]
+    calls = [call for call in source.at(cst.Call, line) if is_loss(source, call)]
     if calls:
         return _of_call(source, calls, operand, hint)
     differences = [node for node in source.at(cst.BinaryOperation, line) if _is_difference(node)]
@@ -79,7 +81,7 @@ def _operand(source: Source, args: dict[str, Any], operand: str) -> cst.BaseExpr
     return _of_call(source, calls, operand, hint) if not differences else None
 
 
-def _is_loss(source: Source, call: cst.Call) -> bool:
+def is_loss(source: Source, call: cst.Call) -> bool:
     """Whether ``call`` computes a loss from two operands, by its name or by what it was made of."""
     if not _two_plain(call):
         return False
@@ -120,11 +122,29 @@ def _of_difference(
     if side in ("left", "right"):
         return node.left if side == "left" else node.right
     if hint is None:
-        return None
+        return _beside_output(source, node, operand)
     for target, other in ((node.left, node.right), (node.right, node.left)):
         if _matches(source, [target], hint):
             return target if operand == "target" else other
     return None
+
+
+def _beside_output(source: Source, node: cst.BinaryOperation, operand: str) -> cst.BaseExpression | None:
+    """The side asked for, where one of them alone is what a model gave."""
+    outputs = [side for side in (node.left, node.right) if _is_output(source, side)]
+    if len(outputs) != 1:
+        return None
+    other = node.right if outputs[0] is node.left else node.left
+    return outputs[0] if operand == "input" else other
+
+
+def _is_output(source: Source, node: cst.BaseExpression) -> bool:
+    """Whether ``node`` calls a model, or is a name that was last given what one returned."""
+    if any(is_forward(source, call) for call in source.all(cst.Call, node)):
+        return True
+    found = bindings(source, node) if isinstance(node, cst.Name) else []
+    value = assigned_value(source, found[-1].node) if found else None
+    return isinstance(value, cst.Call) and is_forward(source, value)
 
 
 def _reshaped(source: Source, node: cst.BaseExpression, method: str) -> list[Change]:

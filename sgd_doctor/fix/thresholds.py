@@ -28,7 +28,7 @@ def adapted(source: Source, dropped: cst.Call, name: str) -> list[Change] | None
     changes: list[Change] = []
     for node in source.all(cst.Comparison):
         if _of_output(source, node.left, dropped):
-            change = _comparison(source, node) if name == "sigmoid" else None
+            change = compared_with_zero(source, node) if name == "sigmoid" else None
             if change is None:
                 return None
             changes.append(change)
@@ -37,7 +37,7 @@ def adapted(source: Source, dropped: cst.Call, name: str) -> list[Change] | None
         if subject is not None and _of_output(source, subject, dropped):
             if name != "sigmoid":
                 return None
-            changes += _round(source, call, subject)
+            changes += rounded(source, call)
     return changes
 
 
@@ -73,7 +73,8 @@ def _is_listed(source: Source, dropped: cst.Call) -> bool:
     return any(called_name(above) == "Sequential" for above in source.ancestors(dropped))
 
 
-def _comparison(source: Source, node: cst.Comparison) -> Change | None:
+def compared_with_zero(source: Source, node: cst.Comparison) -> Change | None:
+    """``x > 0`` for ``x > 0.5``; ``None`` for any other comparison."""
     if len(node.comparisons) != 1:
         return None
     limit = node.comparisons[0].comparator
@@ -93,7 +94,11 @@ def _rounded(call: cst.Call) -> cst.BaseExpression | None:
     return call.func.value if not call.args else None
 
 
-def _round(source: Source, call: cst.Call, subject: cst.BaseExpression) -> list[Change]:
+def rounded(source: Source, call: cst.Call) -> list[Change]:
+    """``(x > 0).float()`` for ``x.round()``; nothing for any other call."""
+    subject = _rounded(call)
+    if subject is None:
+        return []
     start, end = source.outer_span(call)
     inner_start, inner_end = source.outer_span(subject)
     return [Change(start, inner_start, "("), Change(inner_end, end, " > 0).float()")]

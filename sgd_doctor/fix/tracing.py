@@ -145,7 +145,7 @@ class Tracer:
 
     def _member(self, loader: cst.BaseExpression, index: int, depth: int) -> cst.Name | None:
         """Member ``index`` of what a loader or a data set yields."""
-        made = self._made(loader, depth)
+        made = self.made(loader, depth)
         if made is None or not depth:
             return None
         called = called_name(made)
@@ -162,7 +162,7 @@ class Tracer:
             self.own = (made, index)
         return None
 
-    def _made(self, node: cst.BaseExpression, depth: int) -> cst.Call | None:
+    def made(self, node: cst.BaseExpression, depth: int) -> cst.Call | None:
         """The call that made the object ``node``."""
         node = origin(self.source, node)
         if isinstance(node, cst.Call) or not depth:
@@ -171,14 +171,14 @@ class Tracer:
             owner = enclosing_class(self.source, node)
             targets = self_assignments(self.source, owner, node.attr.value) if owner is not None else []
             value = assigned_value(self.source, targets[0]) if len(targets) == 1 else None
-            return self._made(value, depth - 1) if value is not None else None
+            return self.made(value, depth - 1) if value is not None else None
         found = bindings(self.source, node) if isinstance(node, cst.Name) else []
         if len(found) != 1:
             return None
         declared = parameter(self.source, found[0].node)
         if declared is not None and isinstance(declared[0], cst.FunctionDef):
             given = self._given(declared[0], declared[1])
-            return self._made(given, depth - 1) if given is not None else None
+            return self.made(given, depth - 1) if given is not None else None
         statement = next((n for n in self.source.ancestors(found[0].node) if isinstance(n, cst.Assign)), None)
         # train_set, test_set = random_split(...)
         split = statement.value if statement is not None else None

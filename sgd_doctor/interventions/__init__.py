@@ -18,6 +18,7 @@ from sgd_doctor.interventions.losses import (
     ReorderRows,
     ReplaceFunction,
     ScaleGradients,
+    ScaleLoss,
     SetFunctionArgument,
     SwapGradient,
     TransformOperand,
@@ -33,7 +34,14 @@ from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
 from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
-from sgd_doctor.interventions.targets import FillNonFinite, OneBatch, RescaleTargets, ShuffleBatches, WeightClasses
+from sgd_doctor.interventions.targets import (
+    FillNonFinite,
+    OneBatch,
+    PermuteTargets,
+    RescaleTargets,
+    ShuffleBatches,
+    WeightClasses,
+)
 from sgd_doctor.interventions.wiring import AdoptLeaves, KeepGradients, KeepGraph, KeepLayer, KeepModel, Unfreeze
 
 APPLIERS: dict[str, type[Applier]] = {
@@ -69,12 +77,14 @@ APPLIERS: dict[str, type[Applier]] = {
     "replace-function": ReplaceFunction,
     "swap-gradient": SwapGradient,
     "scale-gradients": ScaleGradients,
+    "scale-loss": ScaleLoss,
     "negate-function": NegateFunction,
     "negate-gradients": NegateGradients,
     "minimise": Minimise,
     "rescale-targets": RescaleTargets,
     "fill-nonfinite": FillNonFinite,
     "one-batch": OneBatch,
+    "permute-targets": PermuteTargets,
     "weight-classes": WeightClasses,
     "shuffle-batches": ShuffleBatches,
     "reinitialise": Reinitialise,

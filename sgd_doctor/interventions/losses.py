@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.functions import _AtSite
 from sgd_doctor.interventions.hyperparameters import _GroupValue
+from sgd_doctor.observe.graph import graph_leaves
+from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.tensors import class_dim
 
 TINY = 1e-8
@@ -148,6 +150,26 @@ def _binary(output: Tensor, target: Tensor) -> Tensor:
 
 
 OTHER_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"categorical": _categorical, "binary": _binary}
+
+
+class ScaleLoss(Applier):
+    """Gradients are computed from ``factor`` times the loss and divided again before they are accumulated.
+
+    What would underflow in half precision on the way survives; the loss keeps its value.
+    """
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._hooked = Identities()
+
+    def before_backward(self, loss: Tensor) -> None:
+        factor = float(self.args["factor"])
+        for leaf in graph_leaves(loss):
+            if not self._hooked.get(leaf):
+                self._hooked.put(leaf, True)
+                leaf.register_hook(lambda gradient: gradient / factor)  # type: ignore[no-untyped-call]  # torch's
+        loss.register_hook(lambda gradient: gradient * factor)  # type: ignore[no-untyped-call]
+        self.applied += 1
 
 
 class ScaleGradients(Applier):

@@ -107,6 +107,8 @@ class OneBatch(_OtherTarget):
         o = self.observer
         if len(o.stack) != 1 or o.in_backward or o.evaluating or not torch.is_grad_enabled():
             return None
+        if next(module.parameters(), None) is None:
+            return None  # a loss
         if self._inputs is None:
             self._inputs = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         self.applied += 1
@@ -124,6 +126,38 @@ class OneBatch(_OtherTarget):
         return same if same.shape[:1] == output.shape[:1] else None
 
 
+class PermuteTargets(_OtherTarget):
+    """The targets of each batch change places: they keep their frequencies and tell nothing about the inputs.
+
+    A sample that comes again keeps the target that it got first, so that they can be memorised as well as its own.
+    """
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._generator = torch.Generator()  # of our own: the script's random numbers stay as they are
+        self._generator.manual_seed(0)
+        self._given: dict[float, Tensor] = {}
+
+    @torch.no_grad()
+    def other(self, output: Tensor, target: Tensor) -> Tensor | None:
+        if self.observer.evaluating or target.dim() == 0:
+            return None
+        keys = self._keys(len(target))
+        new = [i for i, key in enumerate(keys) if key not in self._given]
+        order = torch.randperm(len(new), generator=self._generator).tolist()
+        self._given.update({keys[i]: target[new[place]].clone() for i, place in zip(new, order, strict=True)})
+        return torch.stack([self._given[key] for key in keys])
+
+    def _keys(self, count: int) -> list[float]:
+        """A number for each sample of the batch: a projection of its input, or nothing that comes again."""
+        inputs = [a for a in self.observer.root_args if isinstance(a, Tensor) and a.dim() and len(a) == count]
+        if not inputs:
+            return torch.rand(count, generator=self._generator, dtype=torch.float64).tolist()
+        rows = inputs[0].detach().reshape(count, -1).double()
+        along = torch.rand(rows.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return [float(v) for v in (rows @ along.to(rows.device)).tolist()]
+
+
 class WeightClasses(_OtherTarget):
     """The loss weighs every class by the inverse of how often it occurs."""
 
@@ -137,6 +171,11 @@ class WeightClasses(_OtherTarget):
         if kwargs.get(key) is not None or (key == "weight" and len(args) > 2 and args[2] is not None):
             return None
         weights: Any = torch.tensor(self.args["weights"], dtype=output.dtype, device=output.device)
+        if key == "pos_weight":
+            weights = weights[1]
+        elif name == "binary_cross_entropy":  # has weights of samples only
+            target = args[1] if len(args) > 1 else kwargs["target"]
+            weights = torch.where(target > 0.5, weights[1], weights[0])
         result = func(*args[:2], **kwargs | {key: weights})
         self.applied += 1
         self.observer.tracer._note(name, args, kwargs, result)

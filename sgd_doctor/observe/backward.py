@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
 
 from sgd_doctor.observe.graph import graph_leaves
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
-from sgd_doctor.observe.nonfinite import locate
-from sgd_doctor.observe.tensors import shape_of
-from sgd_doctor.recording import Leaf
+from sgd_doctor.observe.late import LateReads
+from sgd_doctor.observe.nonfinite import carriers_of, locate
+from sgd_doctor.observe.tensors import device_maxima, shape_of
+from sgd_doctor.recording import Leaf, NonFinite
 
 MAX_LEAVES = 2048
 """Leaves of the loss that are recorded."""
@@ -27,9 +29,13 @@ class BackwardWatch(Part):
         o.anchor()
         site = o.event("backward")
         o.counts.backwards += 1
-        value = _value(loss)
-        if loss.numel() == 1 and value - value != 0:
-            self.locate_nonfinite(loss, value, site)
+        value = math.nan
+        if o.steps.late is not None:
+            self.read_late(o.steps.late, loss, site)
+        else:
+            value = _mean(loss).item()
+            if loss.numel() == 1 and value - value != 0:
+                self.locate_nonfinite(loss, value, site)
         if o.evaluating:
             o.held_out.discard()
             o.evaluating = False
@@ -47,8 +53,27 @@ class BackwardWatch(Part):
                 "accuracy": _nan(o.pair.accuracy),
                 "balanced_error": _nan(o.pair.balanced_error),
             }
-        o.losses.append(value)
+        o.losses.append(o.scaling.own_size(value))
         o.steps.before_backward()
+
+    def read_late(self, late: LateReads, loss: Tensor, site: int) -> None:
+        """Ask for the loss, and which of the outputs behind it are finite: they are gone when it is known."""
+        o = self.observer
+        carriers = carriers_of(o, loss)
+        sizes = device_maxima([tensor.detach() for *_, tensor in carriers])
+        places = [(where, name, place) for where, name, place, _ in carriers]
+        number, single = o.steps.count, loss.numel() == 1
+
+        def known(values: list[float]) -> None:
+            value, *largest = values
+            o.steps.losses.append(value)
+            o.last_loss = value
+            if single and value - value != 0 and o.nonfinite is None:
+                found = next((p for p, size in zip(places, largest, strict=True) if size - size != 0), None)
+                where, name, place = found or ("loss", f"loss ({value})", site)
+                o.nonfinite = NonFinite(number, where, name, place, where != "input")
+
+        late.read([_mean(loss), *sizes], known)
 
     def _look_at_graph(self, loss: Tensor) -> None:
         o = self.observer
@@ -107,10 +132,10 @@ class BackwardWatch(Part):
             o.nonfinite, o.signals.culprit, o.signals.nonfinite_share = locate(o, loss, value, site)
 
 
-def _value(loss: Tensor) -> float:
+def _mean(loss: Tensor) -> Tensor:
     """The loss; of one with several elements (``backward(gradient=...)``) their mean."""
     real = loss.detach().real if loss.is_complex() else loss.detach()
-    return float(real.item() if real.numel() == 1 else real.double().mean())
+    return real if real.numel() == 1 else real.double().mean()
 
 
 def _nan(value: float | None) -> float:

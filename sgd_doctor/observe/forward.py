@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +39,13 @@ class ForwardWatch(Part):
     def begins(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """A module is called; other arguments for it, or None."""
         o = self.observer
-        if not o.stack and threading.get_ident() != o.thread:
+        if not o.stack and not o.here():
             return None
         if o.finished:
             if o.on_next_forward is not None:
                 o.on_next_forward()
             return None
-        if not o.stack and not o.in_backward and _has_parameters(module):
+        if not o.stack and not o.in_backward and (id(module) in o.roots or _has_parameters(module)):
             self.root_begins(module, args)
         o.stack.append(module)
         self._look_at(module, args)
@@ -192,5 +191,5 @@ class ForwardWatch(Part):
 
 def _has_parameters(module: nn.Module) -> bool:
     if not module._modules:
-        return any(p is not None for p in module._parameters.values())
+        return bool(module._parameters) and any(p is not None for p in module._parameters.values())
     return next(module.parameters(), None) is not None

@@ -25,6 +25,7 @@ MAX_STORED_OPERATIONS = 1500
 
 def freeze(o: Observer, ended: str, **more: Any) -> Recording:
     """Everything seen so far; ``more`` are further fields of :class:`Facts`."""
+    o.steps.settle()
     names, tables = o.steps.tables.freeze()
     trace, trace_step, complete, made = _trace(o)
     structure = _structure(o)  # before the sites are listed: it may add some
@@ -93,6 +94,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
 
 def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
     """The numbers of the steps alone: plain values that were taken already."""
+    o.steps.settle()
     facts = Facts(
         ended=ended,
         seconds=time.perf_counter() - o.started if o.anchored else 0.0,
@@ -116,8 +118,9 @@ def freeze_columns(o: Observer, ended: str, **more: Any) -> Recording:
 
 
 def _columns(o: Observer) -> dict[str, Array]:
-    rows = np.array(o.steps.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
-    return {name: rows[:, i].copy() for i, name in enumerate(COLUMNS)}
+    return {
+        name: np.array(column, dtype=np.float64) for name, column in zip(COLUMNS, o.steps.rows.columns(), strict=True)
+    }
 
 
 def _held_out(o: Observer, ended: str) -> tuple[HeldOut, ...]:
@@ -267,7 +270,7 @@ def _task(o: Observer) -> TaskFacts | None:
 def _weights_moved(o: Observer) -> bool:
     if o.manual.moved:
         return True
-    return any(r > 0 for r in o.steps.rows[COLUMNS.index("update_ratio") :: len(COLUMNS)])
+    return any(r > 0 for r in o.steps.rows.columns(COLUMNS.index("update_ratio"))[0])
 
 
 def _device(o: Observer) -> str:

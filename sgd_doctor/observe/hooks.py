@@ -18,6 +18,8 @@ from torch.optim import optimizer as optimizers
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from sgd_doctor.observe import scaling
+from sgd_doctor.observe.capture import leave_captures_alone
 from sgd_doctor.observe.counts import SchedulerState
 from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
@@ -54,8 +56,10 @@ def install(observer: Observer) -> Patches:
         _backward(observer, patches)
         _schedulers(observer, patches)
         _clipping(observer, patches)
+        scaling.install(observer.scaling, patches)
         _loaders(observer, patches)
         _initialisers(observer, patches)
+        leave_captures_alone(observer, patches)
     except BaseException:
         patches.undo()
         raise
@@ -63,26 +67,27 @@ def install(observer: Observer) -> Patches:
 
 
 def _modules(o: Observer, patches: Patches) -> None:
-    compiling, forward, stack, held = torch.compiler.is_compiling, o.forward, o.stack, o.held
+    traced, exported = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
+    forward, stack, held, grad = o.forward, o.stack, o.held, torch.is_grad_enabled
 
     # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
     # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
     def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        if compiling() or transformed():
+        if traced():
             return None
-        if forward.quiet and stack:
+        if stack and forward.quiet:
             stack.append(module)
             return None
-        return forward.begins(module, args)
+        return None if exported() or transformed() else forward.begins(module, args)
 
     def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if compiling() or transformed() or not stack or stack[-1] is not module:
+        if traced() or not stack or stack[-1] is not module:
             return
         if not forward.quiet or len(stack) == 1:
             forward.ends(module, output)
             return
         stack.pop()
-        if not module._modules and len(held) < MAX_HELD and torch.is_grad_enabled():
+        if not module._modules and len(held) < MAX_HELD and grad() and not transformed():
             held.append((module, output))
 
     patches.hook(modules.register_module_forward_pre_hook(before))
@@ -272,6 +277,7 @@ def _clipping(o: Observer, patches: Patches) -> None:
             site = o.event("clip")
             if any(applier.skips_clip(site) for applier in o.appliers):
                 return torch.zeros(())
+            o.scaling.clips(site)
             before = o.signals.clips.begins(original.__name__, site, args, kwargs)
             result = original(*args, **kwargs)
             o.signals.clips.ends(site, before, result)
@@ -326,7 +332,8 @@ def _loaders(o: Observer, patches: Patches) -> None:
             if not o.finished and o.here():
                 o.event("data")
                 o.signals.drawn(self)
-                o.ranks.drawn(self, batch)
+                if o.ranks.loaders:
+                    o.ranks.drawn(self, batch)
             return batch
 
         return wrapper

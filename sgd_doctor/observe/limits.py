@@ -7,8 +7,8 @@ from dataclasses import dataclass
 PATIENCE = 8.0
 """A run is watched no longer than this multiple of the wanted time, however few steps it made."""
 
-MAX_STEPS = 100_000
-"""Steps that are recorded, whatever is asked for: 13 MB of rows, and far beyond what a diagnosis reads."""
+MAX_STEPS = 1_000_000
+"""Steps that are recorded, whatever is asked for: far beyond what a diagnosis reads."""
 
 
 @dataclass(frozen=True)

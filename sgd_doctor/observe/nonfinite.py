@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sgd_doctor.observe.tensors import all_finite, tensors_in
+from sgd_doctor.observe.tensors import all_finite, plain, tensors_in
 from sgd_doctor.recording import NonFinite
 from sgd_doctor.signals import Culprit
 
@@ -48,6 +48,8 @@ CALLED = {
 DANGEROUS_GRADIENT = ("Sqrt", "Rsqrt", "Pow", "Log", "Log2", "Log10", "Div", "Acos", "Asin", "Std")
 MASKABLE = ("Softmax", "LogSoftmax")
 """Kinds whose result is NaN for rows of -inf, and just as well where what they read has overflowed before."""
+EVERYWHERE = (*MASKABLE, "NllLoss", "Mean")
+"""Kinds that nearly every loop has, and that break only for masked rows and empty batches."""
 _READ = ("_saved_self", "_saved_input", "_saved_mat1", "_saved_target", "_saved_other", "_saved_mat2")
 
 
@@ -244,6 +246,29 @@ def _module(o: Observer, step: int, value: float, site: int) -> NonFinite:
             weights = all(all_finite(p) for p in module.parameters(recurse=False))
             return NonFinite(step, "output", name, o.module_sites.get(id(module), site), weights)
     return NonFinite(step, "loss", f"loss ({value})", site)
+
+
+def may_break(o: Observer) -> bool:
+    """Whether the operations traced so far hold one that can give a value that is not finite by itself.
+
+    Only the graph of the step tells which one it was and why, so such a loop's loss is read before the graph is gone.
+    """
+    wanted = {function for name in set(RULES) - set(EVERYWHERE) for function in CALLED.get(name, (name.lower(),))}
+    return any(op.name in wanted for ops in (o.tracer.operations, *(t[1] for t in o.traces)) for op in ops)
+
+
+def carriers_of(o: Observer, loss: Tensor) -> list[tuple[str, str, int, Tensor]]:
+    """Where the first value that is not finite may stand: kind, name, site and tensor.
+
+    The model's input, then the outputs of its modules in the order of their making, on the device of ``loss``.
+    """
+    found = [("input", "the model's input", -1, t) for t in tensors_in(o.root_args)]
+    for module, output in o.held:
+        name = o.module_names.get(id(module), type(module).__name__)
+        found += [("output", name, o.module_sites.get(id(module), -1), t) for t in tensors_in(output)]
+    return [
+        c for c in found if plain(c[3]) and c[3].is_floating_point() and c[3].numel() and c[3].device == loss.device
+    ]
 
 
 def _bad_target(o: Observer, nodes: Sequence[Any]) -> Tensor | None:

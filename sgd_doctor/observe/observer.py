@@ -26,6 +26,7 @@ from sgd_doctor.observe.limits import Limits
 from sgd_doctor.observe.manual import ManualSteps
 from sgd_doctor.observe.pool import Pool
 from sgd_doctor.observe.ranks import RankRecorder
+from sgd_doctor.observe.scaling import ScalingWatch
 from sgd_doctor.observe.signals import SignalRecorder
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.stepping import StepWatch
@@ -131,6 +132,7 @@ class Observer:
         self.steps = StepRecorder(self.limits.overhead)
         self.manual, self.held_out, self.pool = ManualSteps(), HeldOutRecorder(), Pool()
         self.signals, self.ranks = SignalRecorder(self), RankRecorder(self)
+        self.scaling = ScalingWatch(self)
         self.tracer.on_data_write = self.signals.data_written
         self.structure = StructureRecorder(self.sites, self.steps, self.roots)
         self.structure.module_sites, self.structure.module_names = self.module_sites, self.module_names
@@ -249,7 +251,8 @@ class Observer:
 
     def take_row(self) -> dict[str, float]:
         """What the backward passes since the last step leave for its row."""
-        if self.losses:  # else a second optimizer steps on the same backward: it has the same loss
+        # Without one, a second optimizer steps on the same backward: it has the same loss.
+        if self.losses and self.steps.late is None:
             self.last_loss = sum(self.losses) / len(self.losses)
         row = {"loss": self.last_loss, "backwards": float(len(self.losses))} | self.pending
         self.pending = {}

@@ -16,6 +16,10 @@ from sgd_doctor.observe.tensors import plain, sample_view, uniform
 from sgd_doctor.recording import OptimizerFacts
 
 HYPERPARAMETERS = ("lr", "momentum", "weight_decay", "dampening", "nesterov", "betas", "maximize")
+MAX_MEASURED = 2048
+"""Parameters whose change in a step is measured: the objects of thousands more alone take longer than a small step."""
+FIRST_MEASURED = 256
+"""So many of the first are among them, which are those that the tables show; the others are evenly spread."""
 MAX_NAMES = 512
 """Parameters of an optimizer whose names are recorded."""
 
@@ -61,6 +65,7 @@ class OptimizerState:
         self.number, self.site, self.created_at = number, site, created_at
         self.kind = type(optimizer).__name__
         self.groups = tuple(hyperparameters(g) for g in optimizer.param_groups)
+        self.sizes = tuple(len(g["params"]) for g in optimizer.param_groups)
         self.parameters: list[Tensor] = []
         self.size = self.steps = 0
         self.reuse = Reuse()
@@ -68,9 +73,10 @@ class OptimizerState:
         """Copies of :attr:`views` before a step that is measured in full; None before any other."""
         self.views: list[Tensor] = []
         self.scale: list[float] = []
-        """Factor from the norm of each view to that of its parameter."""
+        """Factor from the norm of each view to what it stands for in that of all parameters."""
         self._measured: list[Tensor] | None = None
         self._pointers: list[int] = []
+        self._share = 1.0
         self._labels: tuple[int, list[str]] = (-1, [])
         self._uniform: tuple[int, bool] = (-1, False)
 
@@ -92,14 +98,18 @@ class OptimizerState:
     def look(self) -> list[Tensor]:
         """Current views of samples of the parameters; tensors that were given other memory get new ones."""
         if self._measured is None:
-            self._measured = [p for p in self.parameters if plain(p) and p.is_floating_point()]
+            every = [p for p in self.parameters if plain(p) and p.is_floating_point()]
+            self._measured = _spread(every)
+            elements = sum(p.numel() for p in self._measured)
+            self._share = math.sqrt(sum(p.numel() for p in every) / max(1, elements))
             self._pointers = []
         pointers = [p.data_ptr() for p in self._measured]
         if pointers != self._pointers:
             self._pointers = pointers
             self.views = [sample_view(p) for p in self._measured]
             self.scale = [
-                math.sqrt(p.numel() / max(1, v.numel())) for p, v in zip(self._measured, self.views, strict=True)
+                self._share * math.sqrt(p.numel() / max(1, v.numel()))
+                for p, v in zip(self._measured, self.views, strict=True)
             ]
         return self.views
 
@@ -118,5 +128,14 @@ class OptimizerState:
             parameters=self.size,
             groups=self.groups,
             steps=self.steps,
+            sizes=self.sizes,
             names=tuple(names.get(id(p), "") for p in self.parameters[:MAX_NAMES]),
         )
+
+
+def _spread(tensors: list[Tensor]) -> list[Tensor]:
+    """At most :data:`MAX_MEASURED` of them, the first and an even choice of the rest."""
+    if len(tensors) <= MAX_MEASURED:
+        return tensors
+    first, rest = tensors[:FIRST_MEASURED], tensors[FIRST_MEASURED:]
+    return first + rest[:: -(-len(rest) // max(1, MAX_MEASURED - len(first)))]

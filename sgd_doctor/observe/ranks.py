@@ -88,7 +88,10 @@ class RankRecorder(Part):
         self._told = 0.0
 
     def join(self) -> bool:
-        """Whether several processes train together; finds their store on the first call after they met."""
+        """Whether several processes train together; finds their store on the first call after they met.
+
+        Asked where a model is called or a loader is gone through: nothing else of a step needs to ask again.
+        """
         if self.world == 1 and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
             self.rank, self.world, self.backend = dist.get_rank(), dist.get_world_size(), str(dist.get_backend())
             self.store = dist.distributed_c10d._get_default_store()
@@ -155,7 +158,7 @@ class RankRecorder(Part):
     def step_begins(self) -> None:
         """An optimizer is about to step: what the loop did to the weights after the last one is done."""
         count = self.observer.steps.count
-        if not self.join() or not count:
+        if self.world == 1 or not count:
             return
         if count <= ALL_WEIGHTS or power_of_two(count):
             value = weights_key(p for root in self.observer.roots.values() for p in unwrapped(root).parameters())
@@ -170,7 +173,7 @@ class RankRecorder(Part):
         The first process sets the step.  It names the next one: no other process can have got past that, because
         their gradients need its own.
         """
-        if not self.join() or why == "step-limit":
+        if self.world == 1 or why == "step-limit":
             return why
         if self.rank == 0 and why and self.stop_at < 0:
             self.stop_at = steps + 1
@@ -182,7 +185,7 @@ class RankRecorder(Part):
     # -- what they tell each other
 
     def facts(self, ended: str, crash: RankCrash | None) -> RankFacts:
-        losses = self.observer.steps.rows[COLUMNS.index("loss") :: len(COLUMNS)][:MAX_LOSSES]
+        losses = self.observer.steps.rows.columns(COLUMNS.index("loss"))[0][:MAX_LOSSES]
         return RankFacts(
             rank=self.rank,
             steps=self.observer.steps.count,

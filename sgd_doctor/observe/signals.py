@@ -282,6 +282,7 @@ class SignalRecorder(Part):
             ),
             culprit=self.culprit,
             graph_sizes=tuple(self.graph_sizes),
+            scaling=self.observer.scaling.freeze(),
             curvature=tuple(self.curvature),
             shared_states=tuple(self.shared),
             data_writes=tuple(self.data_writes),

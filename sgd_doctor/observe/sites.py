@@ -46,11 +46,13 @@ class SiteTable:
         library = None
         kinds = self._kinds
         while frame is not None:
-            kind = kinds.get(id(frame.f_code))
+            code = frame.f_code
+            kind = kinds.get(id(code))
             if kind is None:
-                kind = self._kind(frame.f_code)
+                kind = self._kind(code)
             if kind == _USER:
-                return self.number(frame)
+                known = self._calls.get((id(code), frame.f_lasti))
+                return known if known is not None else self.number(frame)
             if kind == _LIBRARY and library is None:
                 library = frame
             frame = frame.f_back

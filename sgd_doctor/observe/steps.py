@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.late import LateReads
 from sgd_doctor.observe.optimizers import OptimizerState, settings
+from sgd_doctor.observe.reuse import Reuse
+from sgd_doctor.observe.rows import Rows
 from sgd_doctor.observe.tables import SampledTables
-from sgd_doctor.observe.tensors import foreach_norms, norms_of, total
+from sgd_doctor.observe.tensors import device_norms, foreach_norms, norms_of, total, uniform
 from sgd_doctor.recording import OptimizerFacts
 
 ALWAYS = 24
@@ -40,12 +46,27 @@ COLUMNS = (
 _UNKNOWN = (math.nan,) * len(COLUMNS)
 
 
+@dataclass
+class Step:
+    """One optimizer step whose row is being made."""
+
+    number: int
+    site: int
+    state: OptimizerState
+    held: list[Tensor]
+    """Parameters with a gradient."""
+    row: dict[str, float]
+    measured: int
+    """Parameters whose change was measured; -1: none was to be."""
+    reuse: Reuse
+
+
 class StepRecorder:
     """Columns by step, and tables by sampled step and parameter."""
 
     def __init__(self, overhead: float) -> None:
         self.overhead, self.every = overhead, EVERY
-        self.rows = array("d")
+        self.rows = Rows(len(COLUMNS))
         """One value for each of :data:`COLUMNS`, step after step."""
         self.tables = SampledTables()
         self.optimizers: dict[int, OptimizerState] = {}
@@ -56,9 +77,20 @@ class StepRecorder:
         self.held: list[Tensor] = []
         """Parameters of the current step that have a gradient."""
         self.norms: list[float] = []
-        """Norms of these gradients."""
+        """Norms of these gradients,"""
+        self.unread: list[Tensor] = []
+        """or these on their device, where they are read later."""
         self.grad_norm = 0.0
         self.count = 0
+        self.site = -1
+        """Line of the current step."""
+        self.late: LateReads | None = None
+        """Reads losses and norms when they have been computed; None: they are read at once."""
+        self.losses: deque[float] = deque()
+        """Losses that were read late, for rows that wait for them."""
+        self.last_loss = math.nan
+        self.on_late: Callable[[Step, list[float]], None] = lambda *_: None
+        """Told a step and the norms of its gradients when these are read late."""
 
     def adopt(self, optimizer: Optimizer, site: int) -> OptimizerState:
         """The state of ``optimizer``, made on first sight."""
@@ -75,6 +107,8 @@ class StepRecorder:
     def before_backward(self) -> None:
         """New gradients are about to be added to what there is."""
         for state in self.optimizers.values():
+            if self.late is not None and state.reuse.untouched(state.parameters):
+                self.late.settle()  # they seem to be used ones: the norms that they had decide
             state.reuse.before_backward(state.parameters)
 
     def rich(self) -> bool:
@@ -91,7 +125,11 @@ class StepRecorder:
         grads = [g for g in found if g is not None]
         complete = len(grads) == len(every)
         self.held = every if complete else [p for p, g in zip(every, found, strict=True) if g is not None]
-        self.norms = norms_of(grads, state.is_uniform(grads))
+        alike = state.is_uniform(grads)
+        if self.late is not None and alike and not state.reuse.flagged():
+            self.unread, self.norms = device_norms(grads), []
+        else:
+            self.unread, self.norms = [], norms_of(grads, alike)
         self.grad_norm = total(self.norms)
         if self.rich():
             with torch.no_grad():
@@ -100,25 +138,56 @@ class StepRecorder:
 
     def after_step(self, optimizer: Optimizer, state: OptimizerState, row: dict[str, float]) -> None:
         """Finish the row of this step; ``row`` brings the loss and what else the observer knows."""
-        row["grad_norm"] = self.grad_norm
-        row["stale"] = state.reuse.share(state.parameters, self.held, self.norms)
+        row["stale"] = 0.0 if self.unread else state.reuse.share(state.parameters, self.held, self.norms)
         row["optimizer"] = float(state.number)
-        row["empty_grads"] = float(not self.held or self.grad_norm == 0.0)
+        row["seconds"] = time.perf_counter() - self.started
         if optimizer.param_groups:
             row |= settings(optimizer.param_groups[0])
-        if state.before is not None:
-            self._update(state, state.before, row)
-            state.before = None
-        self.append(row)
-        state.reuse.step_over(state.parameters, self.held, self.norms)
+        changes = self._changes(state) if state.before is not None else []
+        measured = -1 if state.before is None else len(changes) // 2
+        state.before = None
+        step = Step(self.count, self.site, state, self.held, row, measured, state.reuse)
+        if self.unread and self.late is not None:
+            apart = bool(changes) and not uniform([*changes, *self.unread])
+            more: list[float] = foreach_norms(changes) if apart else []
+            later = [] if apart or not changes else device_norms(changes)
+            self.late.read([*self.unread, *later], partial(self._arrived, step, more))
+            state.reuse.step_over_unread(state.parameters, step.number)
+        else:
+            self.settle()
+            self._finish(step, self.norms, foreach_norms(changes))
+            state.reuse.step_over(state.parameters, self.held, self.norms)
+        self.count += 1
         state.steps += 1
 
-    def _update(self, state: OptimizerState, before: list[Tensor], row: dict[str, float]) -> None:
-        """Ratio of update to weight norm, from the sampled elements."""
+    def _changes(self, state: OptimizerState) -> list[Tensor]:
+        """Differences of the sampled elements, then the elements before the step."""
         with torch.no_grad():
-            views = state.look()
-            norms = foreach_norms([*torch._foreach_sub(views, before), *before]) if views else []
-        change, weight = norms[: len(views)], norms[len(views) :]
+            views, before = state.look(), state.before or []
+            return [*torch._foreach_sub(views, before), *before] if views else []
+
+    def _arrived(self, step: Step, more: list[float], values: list[float]) -> None:
+        """What a late step was waiting for: norms of gradients, and of changes where they are not in ``more``."""
+        norms, changes = values[: len(step.held)], values[len(step.held) :] or more
+        step.reuse.norms_of_step(step.state.parameters, step.held, norms, step.number)
+        self.on_late(step, norms)
+        self._finish(step, norms, changes)
+
+    def _finish(self, step: Step, norms: list[float], changes: list[float]) -> None:
+        row = step.row
+        if self.late is not None:
+            losses = [self.losses.popleft() for _ in range(int(row["backwards"]))]
+            self.last_loss = sum(losses) / len(losses) if losses else self.last_loss
+            row["loss"] = self.last_loss
+        row["grad_norm"] = whole = total(norms)
+        row["empty_grads"] = float(not step.held or whole == 0.0)
+        if step.measured >= 0:
+            self._update(step, norms, changes[: step.measured], changes[step.measured :])
+        self.rows.append(map(row.get, COLUMNS, _UNKNOWN))
+
+    def _update(self, step: Step, norms: list[float], change: list[float], weight: list[float]) -> None:
+        """Ratio of update to weight norm, from the sampled elements."""
+        state, row = step.state, step.row
         moved = total([c * s for c, s in zip(change, state.scale, strict=True)])
         norm = total([w * s for w, s in zip(weight, state.scale, strict=True)])
         row["weight_norm"], row["update_ratio"] = norm, moved / norm if norm > 0 else math.nan
@@ -131,11 +200,17 @@ class StepRecorder:
                 else decay * norm / max(row["grad_norm"], 1e-30)
             )
         ratios = [c / w if w > 0 else math.nan for c, w in zip(change, weight, strict=True)]
-        held = [self.names.get(id(p), f"parameter {i}") for i, p in enumerate(self.held)]
-        self.tables.add(self.count, held, self.norms, state.labels(self.names), ratios)
+        held = [self.names.get(id(p), f"parameter {i}") for i, p in enumerate(step.held)]
+        self.tables.add(step.number, held, norms, state.labels(self.names), ratios)
 
     def append(self, row: dict[str, float]) -> None:
-        """Add a row; what it does not have is NaN."""
+        """Add a row that is finished; what it does not have is NaN."""
+        self.settle()
         row.setdefault("seconds", time.perf_counter() - self.started)
-        self.rows.extend(map(row.get, COLUMNS, _UNKNOWN))
+        self.rows.append(map(row.get, COLUMNS, _UNKNOWN))
         self.count += 1
+
+    def settle(self) -> None:
+        """Wait for numbers that are still on their way."""
+        if self.late is not None:
+            self.late.settle()

@@ -60,7 +60,8 @@ class SampledTables:
     def _kept(self, names: Sequence[str], values: Sequence[float]) -> dict[str, float]:
         """The first columns, and those that are known to be wanted."""
         found = dict(zip(names[:MAX_COLUMNS], values, strict=False))
-        if len(names) > MAX_COLUMNS:
+        missing = [n for n in self.names if n not in found] if len(names) > MAX_COLUMNS else []
+        if missing:
             every = dict(zip(names, values, strict=True))
-            found |= {n: every[n] for n in self.names if n in every}
+            found |= {n: every[n] for n in missing if n in every}
         return found

@@ -46,7 +46,7 @@ class Pair:
     accuracy: float | None
     samples: int
     balanced_error: float | None = None
-    """1 - recall, averaged over the classes of the batch."""
+    """Estimate of 1 - recall, averaged over the classes seen so far (1 - balanced accuracy)."""
     threshold: float = 0.0
     """Output above which a binary prediction is positive."""
 
@@ -89,6 +89,13 @@ class TargetStatistics:
         if kind == "binary":
             return _entropy([self.mean, 1 - self.mean])
         return self.squares / self.count
+
+    def shares(self, kind: str) -> dict[int, float]:
+        """Share of each class that was seen so far."""
+        if kind == "binary":
+            return {k: p for k, p in ((0, 1 - self.mean), (1, self.mean)) if p > 0}
+        joint = sum(self.counts.values())
+        return {k: c / joint for k, c in self.counts.items() if c}
 
     def std(self) -> float | None:
         return math.sqrt(self.squares / self.count) if self.count else None
@@ -137,30 +144,32 @@ def measure(output: Tensor, target: Tensor, loss_name: str, statistics: TargetSt
     if kind == "class":
         loss, accuracy = _classes(output, target, statistics)
         if not target.is_floating_point() and output.dim() > 1:
-            balanced = _balanced_error(output.argmax(1), target)
+            balanced = _balanced_error(output.argmax(1), target, statistics.shares(kind))
     elif kind == "binary":
         loss, accuracy = _binary(output.reshape(-1), target.float().reshape(-1), loss_name)
         statistics.add(kind, target.float(), 2)
         threshold = 0.5 if loss_name == "binary_cross_entropy" else 0.0
-        balanced = _balanced_error((output > threshold).long(), (target > 0.5).long())
+        balanced = _balanced_error((output > threshold).long(), (target > 0.5).long(), statistics.shares(kind))
     else:
         loss, accuracy = float(F.mse_loss(output.reshape(-1), target.float().reshape(-1))), None
         statistics.add(kind, target.float(), 0)
     return Pair(kind, loss, accuracy, samples, balanced, threshold)
 
 
-def _balanced_error(guesses: Tensor, target: Tensor) -> float | None:
-    """1 - recall, averaged over the classes that occur."""
+def _balanced_error(guesses: Tensor, target: Tensor, shares: dict[int, float]) -> float | None:
+    """1 - balanced accuracy, estimated from one batch: each wrong sample weighs the inverse of its class's share.
+
+    The mean over batches is that of all samples, also where most batches lack the rare classes (Horvitz and
+    Thompson, 1952).
+    """
     guesses, target = guesses.reshape(-1), target.reshape(-1)
     kept = target != IGNORE_INDEX
-    values, index = torch.unique(target[kept], return_inverse=True)
-    if not len(values) or len(values) > MAX_LABELS:
+    count = int(kept.sum())
+    if not count or not shares:
         return None
-    wrong = (guesses[kept] != target[kept]).double()
-    counts = torch.zeros(len(values), dtype=torch.float64, device=wrong.device)
-    errors = counts.clone().index_add_(0, index, wrong)
-    counts.index_add_(0, index, torch.ones_like(wrong))
-    return float((errors / counts).mean())
+    values, counts = torch.unique(target[kept & (guesses != target)], return_counts=True)
+    wrong = zip(values.tolist(), counts.tolist(), strict=True)
+    return math.fsum(n / (count * shares[v]) for v, n in wrong if shares.get(v)) / len(shares)
 
 
 def _classes(output: Tensor, target: Tensor, statistics: TargetStatistics) -> tuple[float, float | None]:

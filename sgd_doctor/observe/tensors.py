@@ -21,16 +21,19 @@ MAX_ELEMENTS = 1 << 20
 """Statistics of larger tensors are taken from an evenly spaced sample."""
 _ORDINARY = Tensor.__torch_dispatch__
 _UNMODED: AbstractContextManager[Any] = nullcontext()
+_innermost_transform = torch._C._functorch.peek_interpreter_stack
+modes = torch._C._len_torch_dispatch_stack
+"""How many dispatch modes of the user's are active."""
 
 
 def transformed() -> bool:
     """Whether a function transform (``vmap``, ``grad``, ``jvp``) runs: values in it are stand-ins, not numbers."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    return _innermost_transform() is not None
 
 
 def unseen() -> AbstractContextManager[Any]:
     """What is computed within stays out of sight of the user's own dispatch modes (counters, loggers, fakes)."""
-    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else _UNMODED
+    return _disable_current_modes() if modes() else _UNMODED
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
@@ -113,6 +116,18 @@ def uniform(tensors: Sequence[Tensor]) -> bool:
 def foreach_norms(tensors: list[Tensor]) -> list[float]:
     """Euclidean norms in one transfer; sparse and unusual tensors one by one."""
     return norms_of(tensors, uniform(tensors))
+
+
+def device_norms(tensors: list[Tensor]) -> list[Tensor]:
+    """Euclidean norms of :func:`uniform` tensors, left on their device."""
+    with torch.no_grad():
+        return list(torch._foreach_norm([local(t.detach()) for t in tensors]))
+
+
+def device_maxima(tensors: list[Tensor]) -> list[Tensor]:
+    """Largest absolute values, left on the tensors' device: not finite where any value is not."""
+    with torch.no_grad():
+        return list(torch._foreach_norm(tensors, math.inf)) if tensors else []
 
 
 def norms_of(tensors: list[Tensor], alike: bool) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
-from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT, OWN_FAULT_DOWN, Case, shown
+from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 
 KNOB_GAIN = 0.1
@@ -58,8 +58,7 @@ class KnobProver:
         suspicion, alone = won.suspicion, won.control.score - won.plain.score
         retuned = won.factor if alone < SMELL_SHARE * won.gain else 1.0
         self.case.settled.add(suspicion.check)
-        least = OWN_FAULT_DOWN if retuned < 1 else OWN_FAULT
-        if self.case.is_own_fault(won.plain, retuned, least):
+        if self.case.is_own_fault(won.plain, retuned, OWN_FAULT_OF_KNOB):
             self.case.conclude(suspicion, won.control, won.best)
             retuned = 1.0
         else:
@@ -91,6 +90,7 @@ class KnobProver:
             and (enough or instead or far)
             and self.holds_again(suspicion, best, rival, margin, base)
             and self.held_out_agrees(suspicion, best)
+            and self.lasts(suspicion, best, margin)
         ):
             return Win(gain, suspicion, best, factor, plain, control)
         self.rule_out(suspicion, control, best, lr_best, lr_factor)
@@ -132,6 +132,16 @@ class KnobProver:
         control, treated = self.case.lab.run(arms, steps, "task_loss", f"{suspicion.check}: what do held-out data say?")
         before, after = last_held_out(control.recording), last_held_out(treated.recording)
         return before is None or after is None or after < before
+
+    def lasts(self, suspicion: Suspicion, best: Trial, margin: float) -> bool:
+        """Whether the gain is still there at the end of the watched run, where that is asked for."""
+        steps = self.case.length(min(MAX_LONG, self.case.observed.steps), arms=2)
+        if not suspicion.lasting or steps <= best.steps:
+            return True
+        arms = [self.case.applied, best.interventions]
+        why = f"{suspicion.check}: is it still better at the end?"
+        control, treated = self.case.lab.run(arms, steps, suspicion.metric, why)
+        return control.score - treated.score >= margin
 
     def rule_out(self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float) -> None:
         if control.score - best.score <= KNOB_GAIN:

@@ -51,13 +51,20 @@ def render(report: Report, fmt: str) -> str | bytes:
     return face(report)
 
 
-def write_report(report: Report, path: Path, fmt: str | None = None) -> None:
+def write_report(report: Report, path: Path, fmt: str | None = None, *, content: str | bytes | None = None) -> None:
     """Write the report to ``path`` whole, or leave what was there untouched.
+
+    Args:
+        report: what to write.
+        path: where.
+        fmt: one of :data:`FORMATS`; None: what the suffix of ``path`` says.
+        content: the report in this form, where it was rendered already.
 
     Raises:
         UsageError: the form is unknown, or the file cannot be written.
     """
-    content = render(report, fmt if fmt is not None else _format_of(path))
+    if content is None:
+        content = render(report, fmt if fmt is not None else _format_of(path))
     data = content if isinstance(content, bytes) else content.encode()
     try:
         _replace(path, data)

@@ -12,6 +12,8 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from sgd_doctor.findings import Finding
@@ -27,6 +29,7 @@ _INDENT = re.compile(rb"\n\s+")
 _LONG = re.compile(rb"-?\d+\.\d{3,}")
 _WIDTH, _TOP, _BODY = 16.0, 0.95, 5.9
 """Inches: width of the page, start of the text below the badge, height of the plots."""
+_UNDATED = {"Date": None, "Creator": None}
 _RC: dict[str, object] = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],
@@ -145,14 +148,16 @@ def has_features(report: Report) -> bool:
     return scales is not None and any(any_finite(item) for item in (scales.mean, scales.minimum, scales.maximum))
 
 
-def save(figure: Figure, fmt: str, dpi: int = 100) -> bytes:
-    """The figure as bytes that depend on nothing but the figure."""
-    metadata = {"Date": None, "Creator": None} if fmt == "svg" else {"Software": None}
+def save(figure: Figure, fmt: str) -> bytes:
+    """The figure as bytes (``svg`` or ``png``) that depend on nothing but the figure."""
+    # Not by savefig(): it draws everything twice where a layout has to be found.
     buffer = BytesIO()
     with _own_settings():
-        figure.savefig(buffer, format=fmt, dpi=dpi, metadata=metadata, facecolor=figure.get_facecolor())
-    data = buffer.getvalue()
-    return _INDENT.sub(b"\n", _PATH.sub(_round, data)) if fmt == "svg" else data
+        if fmt == "png":
+            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
+            return buffer.getvalue()
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=_UNDATED)  # type: ignore[no-untyped-call]
+    return _INDENT.sub(b"\n", _PATH.sub(_round, buffer.getvalue()))
 
 
 def _round(path: re.Match[bytes]) -> bytes:
@@ -168,12 +173,12 @@ def page(report: Report) -> bytes:
         rows = _head_rows(report)
         head = _TOP + sum(row.height for row in rows) + 0.25
         height = head + (_BODY if panels else 0.35)
-        figure = Figure(figsize=(_WIDTH, height), facecolor=LIGHT.paper)
+        figure = Figure(figsize=(_WIDTH, height), dpi=120, facecolor=LIGHT.paper)
         _badge(figure, report, height)
         _write(figure, rows, height)
         if panels:
             _body(figure, panels, height)
-    return save(figure, "png", dpi=120)
+    return save(figure, "png")
 
 
 Panel = tuple[str, Callable[[Axes], None]]

@@ -30,6 +30,7 @@ _VIEW = 1e4
 """How far above the first losses the view goes when a run explodes; the other curves stay readable."""
 MAX_ROWS = 40
 _MAX_TREATED = 4
+_NOTHING = (0.0, 0.0, 0.0, 0.0)
 FEW_FEATURES = 60
 """So many features are drawn one by one, more as bands."""
 
@@ -186,7 +187,8 @@ def heat_map(
     ax.grid(False)
     steps, matrix = table
     cmap, norm = colours
-    cmap = cmap.with_extremes(bad=theme.grid)
+    cmap = cmap.with_extremes(bad=_NOTHING)
+    ax.set_facecolor(theme.grid)  # shows where nothing was measured
     image = ax.imshow(matrix, aspect="auto", cmap=cmap, norm=norm, interpolation="nearest")
     every = max(1, math.ceil(len(names) / labels))
     ax.set_yticks(range(0, len(names), every), [label(name, 26 if every == 1 else 20) for name in names[::every]])

@@ -15,11 +15,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sgd_doctor.errors import SgdDoctorError
-from sgd_doctor.recording import Facts, Recording, from_bytes, load
+from sgd_doctor.run.memory import side_by_side
 from sgd_doctor.run.reaping import (
     Child,
     adopt_orphans,
@@ -33,6 +34,9 @@ from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
 from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
 from sgd_doctor.run.world import on_one_machine, world_size
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Recording  # it imports numpy: only once the target is running
 
 INTERRUPT_SECONDS = 2.0
 """How long a script may take to go when it is interrupted as a terminal would do it."""
@@ -64,6 +68,8 @@ class ForkServerClient(Replays):
         self._probes = 0
         self._buffer = b""
         self.workers = max(1, min(4, os.cpu_count() or 1))
+        self.memory = 0
+        """Bytes that the watched process took at most: a replay may take as much."""
         self._known = set(descendants(os.getpid()))
         self._adopting = adopt_orphans()
 
@@ -75,7 +81,10 @@ class ForkServerClient(Replays):
                 self.replay, self.why_not_forked = "process", TOGETHER.format(world_size())
             elif world_size() > 1:  # those of this machine on their own would wait for the others forever
                 self.replay, self.why_not_forked = "none", APART.format(world_size())
+        self.memory = max(self.memory, note.memory)
         if note.data:
+            from sgd_doctor.recording import from_bytes
+
             self.sent = from_bytes(base64.b64decode(note.data))
         self.on_note(note)
 
@@ -132,8 +141,9 @@ class ForkServerClient(Replays):
         waiting = list(enumerate(requests))
         running: dict[int, tuple[int, Path]] = {}
         results: list[Recording | None] = [None] * len(requests)
+        workers = side_by_side(self.workers, self.memory)
         while (waiting or running) and self.control is not None:
-            while waiting and len(running) < self.workers and time.monotonic() < deadline:
+            while waiting and len(running) < workers and time.monotonic() < deadline:
                 index, request = waiting.pop(0)
                 number, spec = self._spec(request, deadline)
                 running[number] = index, Path(spec.output)
@@ -207,6 +217,16 @@ class ProcessReplays(ForkServerClient):
     def __init__(self, run: RunSpec, on_note: Callable[[Note], None] = lambda _: None) -> None:
         super().__init__(on_note)
         self.run = run
+        self.observed = self.results / "observed.npz"
+        self.begun: tuple[Child, int] | None = None
+        """The target's process, and the descriptor of its notes."""
+        self.saved = False
+        """Whether it told that its recording is complete."""
+        self.leave_by = 0.0
+
+    def _take(self, note: Note) -> None:
+        self.saved |= note.at == "saved"
+        super()._take(note)
 
     @abstractmethod
     def _start(
@@ -218,6 +238,12 @@ class ProcessReplays(ForkServerClient):
             The process, and the descriptor from which its notes are read.
         """
 
+    def begin(self) -> None:
+        """Start the target; :meth:`observe` does so where this was not called."""
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.begun = self._start(msgspec.structs.replace(self.run, output=str(self.observed)), theirs)
+
     def observe(self, deadline: float) -> Recording:
         """Run the target until its recording is there.
 
@@ -227,20 +253,33 @@ class ProcessReplays(ForkServerClient):
         Raises:
             SgdDoctorError: the child left no recording at all.
         """
-        self.control, theirs = socket.socketpair()
-        output = self.results / "observed.npz"
-        with theirs:
-            child, notes = self._start(msgspec.structs.replace(self.run, output=str(output)), theirs)
+        from sgd_doctor.recording import load
+
+        if self.begun is None:
+            self.begin()
+        assert self.begun is not None
+        child, notes = self.begun
         self._follow(child, notes, deadline)
         late = time.monotonic() >= deadline
-        self._see_off(child)
-        recording = self.sent or (load(output) if output.exists() else self._lost(child, deadline))
+        self.leave_by = time.monotonic() + LAST_SECONDS
+        if not self.saved:
+            self._see_off(child)  # how it ended says what became of it
+        recording = self.sent or (load(self.observed) if self.observed.exists() else self._lost(child, deadline))
         return self._as_it_ended(recording, child, late=late)
 
+    def close(self) -> None:
+        """Let the script go, end every process and throw the scratch folders away."""
+        if self.begun is not None and self.saved:
+            self._see_off(self.begun[0])
+        super().close()
+
     def _see_off(self, child: Child) -> None:
-        """Let a script that has come to its end run its exit handlers and say its last words."""
+        """Let a script that has come to its end run its exit handlers and say its last words.
+
+        That takes as long as many an experiment: where the recording is there, it is examined meanwhile.
+        """
         try:
-            child.wait(LAST_SECONDS)
+            child.wait(max(0.0, self.leave_by - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)  # alone: its fork server is still needed
         except KeyboardInterrupt:
@@ -280,6 +319,8 @@ class ProcessReplays(ForkServerClient):
 
     def _lost(self, child: Child, deadline: float) -> Recording:
         """The child ended without a recording: say how, in a recording."""
+        from sgd_doctor.recording import Facts, Recording
+
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
         late = time.monotonic() >= deadline
@@ -327,6 +368,8 @@ def take_recording(path: Path) -> Recording | None:
     """Load a replay's recording and remove the file; None where the replay left none."""
     if not path.exists():
         return None
+    from sgd_doctor.recording import load
+
     recording = load(path)
     path.unlink()
     return recording

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from sgd_doctor.recording import Recording
 from sgd_doctor.run.echo import Echo
 from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.reaping import Child
@@ -24,6 +24,9 @@ from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
 from sgd_doctor.run.world import on_one_machine, places, world_size
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Recording
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOTSTRAP = (
@@ -33,6 +36,8 @@ _BOOTSTRAP = (
 LAST_OUTPUT_SECONDS = 1.0
 LATE_SECONDS = 5.0
 """How much later than asked for a worker may send its recording."""
+LONGEST_REASON = 200
+"""Characters that a report tells of why a worker failed."""
 PROBE_SEED = 0
 """Seed of replays in fresh processes where the user names none: the control and the treated runs of a script
 that sets no seed have to start from the same weights and see the same batches."""
@@ -69,6 +74,9 @@ class Harness(ProcessReplays):
         self.patchable = world_size() == 1 or on_one_machine()
         self.echo = Echo(echo)
         self._threads: list[threading.Thread] = []
+        self._asked = 0
+        self._failures: list[str] = []
+        """Why the executor's workers did not make a replay, for each that they did not."""
 
     def _start(
         self, run: RunSpec, control: socket.socket | None, patches: dict[str, str] | None = None
@@ -140,7 +148,14 @@ class Harness(ProcessReplays):
         """Make the replays: in forks of the watched process where that can be, or by the executor."""
         if self.executor is None or self.replay == "none":
             return super().probe(requests, deadline=deadline)
-        return spread(self.executor, Elsewhere(self.target, self.run, self.shield, self.seed), requests, deadline)
+        job = Elsewhere(self.target, self.run, self.shield, self.seed)
+        found, reasons = spread(self.executor, job, requests, deadline)
+        self._asked += len(found)
+        self._failures += reasons
+        if self._failures:
+            lost = f"{len(self._failures)} of {self._asked} were lost ({self._failures[0]})"
+            self.why_not_forked = f"a {type(self.executor).__name__} made them; {lost}"
+        return found
 
     def _see_off(self, child: Child) -> None:
         super()._see_off(child)
@@ -175,18 +190,20 @@ class Elsewhere:
 
 def spread(
     executor: Executor, job: Elsewhere, requests: Sequence[ProbeRequest], deadline: float
-) -> list[Recording | None]:
-    """The replays that an executor's workers make; None where one failed or came too late."""
+) -> tuple[list[Recording | None], list[str]]:
+    """The replays that an executor's workers make (None where one failed or came too late), and why some are lost."""
     seconds = deadline - time.monotonic()
     futures = [executor.submit(job.replay, request, seconds) for request in requests]
     found: list[Recording | None] = []
+    reasons: list[str] = []
     for future in futures:
         try:
             found.append(future.result(max(0.0, deadline + LATE_SECONDS - time.monotonic())))
-        except Exception:  # whatever a worker raises on its way: this replay is not there
+        except Exception as error:  # whatever a worker raises on its way: this replay is not there
             future.cancel()
             found.append(None)
-    return found
+            reasons.append(f"{type(error).__name__}: {error}".strip().splitlines()[0][:LONGEST_REASON])
+    return found, reasons
 
 
 def _interpreter_options() -> list[str]:

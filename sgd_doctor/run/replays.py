@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sgd_doctor.findings import Intervention
-from sgd_doctor.recording import Recording
+
+if TYPE_CHECKING:
+    from sgd_doctor.recording import Recording
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int = 0
     data: str = ""
     """A recording in base 64, where it could not be written into its file."""
+    memory: int = 0
+    """Bytes that the process had in memory at most, told with its recording."""
 
 
 class Command(msgspec.Struct, frozen=True):

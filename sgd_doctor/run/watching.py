@@ -22,6 +22,7 @@ from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.crashes import keep_crash, show
 from sgd_doctor.run.importing import after_import
+from sgd_doctor.run.memory import peak
 from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
 
@@ -92,9 +93,9 @@ class Run:
         try:
             recording.save(Path(self.spec.output))
         except OSError:  # the disk is full, or the script has limited the size of files
-            self.note(Note("saved", data=base64.b64encode(recording.to_bytes()).decode()))
+            self.note(Note("saved", data=base64.b64encode(recording.to_bytes()).decode(), memory=peak()))
         else:
-            self.note(Note("saved"))
+            self.note(Note("saved", memory=peak()))
 
     def server_started(self, pid: int) -> None:
         """The fork server is ``pid``; called in the watched process."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader
 
-from sgd_doctor.check import registered
-from sgd_doctor.loader import load_checks
+from sgd_doctor.crashes import explain
 from sgd_doctor.recording import Crash
 from tests.checks.cases import DATA, fault
 
@@ -56,6 +55,14 @@ def stepped_between() -> None:
     out.backward()
 
 
+def scaled_twice() -> None:
+    net, scaler = nn.Linear(2, 1), torch.amp.GradScaler("cpu")
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler.scale(net(torch.ones(3, 2)).sum()).backward()
+    scaler.step(optimizer)
+    scaler.step(optimizer)
+
+
 def twice() -> None:
     x = torch.ones(3, requires_grad=True).exp().sum()
     x.backward()
@@ -63,8 +70,26 @@ def twice() -> None:
 
 
 RAISING: dict[str, tuple[Callable[[], Any], str]] = {
+    "negative label": (lambda: F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, -1])), "label -1 is negative"),
+    "scaler without update": (scaled_twice, "scaler.update() is missing"),
+    "scaler without loss": (lambda: torch.amp.GradScaler("cpu").update(), "no loss was scaled"),
+    "bytes": (lambda: nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2).byte()), "unsigned char"),
+    "float labels of integers": (
+        lambda: F.binary_cross_entropy_with_logits(torch.zeros(2), torch.zeros(2).long()),
+        "Long",
+    ),
+    "channels of a norm": (lambda: nn.BatchNorm1d(5)(torch.zeros(3, 4)), "5 channels got 4"),
+    "last dimension": (lambda: nn.LayerNorm(8)(torch.zeros(5, 4)), "(8) got input of shape (5, 4)"),
+    "one tensor": (lambda: torch.optim.SGD(torch.zeros(2)), "single tensor"),
+    "names": (lambda: torch.optim.SGD(dict(nn.Linear(2, 2).named_parameters())), "a str among"),  # type: ignore[arg-type]
+    "real indices": (lambda: nn.Embedding(3, 2)(torch.zeros(2)), "not integers"),
+    "empty data": (lambda: DataLoader([], shuffle=True), "empty"),
+    "text": (lambda: torch.tensor(["a"]), "text"),
+    "no target": (lambda: nn.MSELoss()(torch.zeros(2)), "without 'target'"),
+    "no gradient yet": (lambda: nn.Linear(2, 2).weight.grad.zero_(), "gradient"),  # type: ignore[union-attr]
+    "misspelt": (lambda: nn.Linear(2, 2).wieght, "has no wieght"),
     "label": (lambda: F.cross_entropy(torch.zeros(4, 3), torch.tensor([0, 1, 2, 3])), "label 3"),
-    "linear": (lambda: nn.Linear(3, 2)(torch.zeros(4, 5)), "4x5"),
+    "linear": (lambda: nn.Linear(3, 2)(torch.zeros(4, 5)), "5 features arrive"),
     "channels": (lambda: nn.Conv2d(3, 4, 3)(torch.zeros(1, 8, 8, 3)), "3 channels got 8"),
     "dimensions": (lambda: nn.BatchNorm2d(3)(torch.zeros(4, 3)), "dimensions"),
     "double": (lambda: nn.Linear(3, 2)(torch.zeros(4, 3).double()), "dtypes"),
@@ -97,8 +122,6 @@ RAISING: dict[str, tuple[Callable[[], Any], str]] = {
 @pytest.mark.parametrize("kind", RAISING)
 def test_meaning_names_what_is_wrong(kind: str) -> None:
     call, words = RAISING[kind]
-    load_checks()
-    explain = sys.modules[registered()[NAME].__module__].explain
     with pytest.raises(Exception) as raised:  # noqa: PT011  whatever torch raises
         call()
     crash = Crash(type(raised.value).__name__, str(raised.value), -1, "", 0)
