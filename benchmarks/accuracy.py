@@ -1,12 +1,15 @@
 """Diagnose every sample script and compare with ``sample_scripts/expected.toml``.
 
-Usage: ``python benchmarks/accuracy.py [--only TEXT] [--verbose] [--fixes] [--part K/N]``.  Prints one line a script
-and the totals.  ``--fixes`` also runs each edited script to its end, beside the broken and the repaired one.
+Usage: ``python benchmarks/accuracy.py [--only TEXT] [--verbose] [--fixes] [--part K/N] [--samples DIR]
+[--json FILE]``.  Prints one line a script and the totals.  ``--fixes`` also runs each edited script to its end, beside
+the broken and the repaired one.  ``--samples`` takes the scripts of another folder with its ``expected.toml``;
+``--json`` keeps what was found for ``peers.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -59,12 +62,12 @@ class Row:
         return self.quiet
 
 
-def entries(only: str = "") -> Iterator[dict[str, Any]]:
-    """The expectations whose path or cause contains ``only``."""
-    table = tomllib.loads((SAMPLES / "expected.toml").read_text())
+def entries(only: str = "", samples: Path = SAMPLES) -> Iterator[dict[str, Any]]:
+    """The expectations in ``samples`` whose path or cause contains ``only``, each with its ``folder``."""
+    table = tomllib.loads((samples / "expected.toml").read_text())
     for entry in table["script"]:
         if only in entry["path"] or only == entry.get("cause", ""):
-            yield entry
+            yield entry | {"folder": samples}
 
 
 def judge(entry: dict[str, Any], report: Report, seconds: float) -> Row:
@@ -101,7 +104,7 @@ def _after(report: Report, check: str, lines: list[int]) -> bool:
 
 def diagnose(entry: dict[str, Any], fixes: bool) -> Row:
     """Diagnose one script from its own folder."""
-    path = SAMPLES / entry["path"]
+    path = entry["folder"] / entry["path"]
     os.chdir(path.parent)
     started = time.monotonic()
     outcome = diagnose_target(Target("script", path.name, tuple(entry.get("argv", ()))), Options(), Talk())
@@ -109,6 +112,11 @@ def diagnose(entry: dict[str, Any], fixes: bool) -> Row:
     if fixes and row.expect == "faulty" and outcome.patched:
         row.repair = repair(entry, outcome.patched)
     return row
+
+
+def findings(report: Report) -> list[dict[str, Any]]:
+    """The findings in their order, as ``peers.py`` takes them: name, and whether it is an error or a warning."""
+    return [{"text": f.check, "alarm": f in report.problems} for f in report.findings]
 
 
 def show(row: Row, verbose: bool) -> None:
@@ -170,12 +178,17 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--fixes", action="store_true", help="run every edited script to its end")
     parser.add_argument("--part", default="1/1", help="K/N: every N-th script, from the K-th on")
+    parser.add_argument("--samples", type=Path, default=SAMPLES)
+    parser.add_argument("--json", type=Path, help="write what was found there")
     arguments = parser.parse_args()
     part, parts = map(int, arguments.part.split("/"))
     rows = []
-    for entry in list(entries(arguments.only))[part - 1 :: parts]:
+    kept = arguments.json.resolve() if arguments.json else None
+    for entry in list(entries(arguments.only, arguments.samples.resolve()))[part - 1 :: parts]:
         rows.append(diagnose(entry, arguments.fixes))
         show(rows[-1], arguments.verbose)
+        if kept is not None:
+            kept.write_text(json.dumps({row.path: findings(row.report) for row in rows}))
     totals(rows)
     return int(not all(r.right for r in rows))
 

@@ -7,6 +7,7 @@ it differentiates and the distance its weights move are compared between a scrip
     python benchmarks/corpus.py                    everything, three seeds
     python benchmarks/corpus.py --only wine        scripts whose path, cause or note contains a word
     python benchmarks/corpus.py --ladder           also every healthy script at other learning rates
+    python benchmarks/corpus.py --samples DIR      the scripts of another folder with its expected.toml
 """
 
 from __future__ import annotations
@@ -189,7 +190,7 @@ def _child(script: Path, argv: list[str], change: Change, out: str, answer: str)
         exit_text = "ok" if stop.code in (None, 0) else f"exit {stop.code}"
     except BaseException as error:
         traceback.print_exc()
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if str(SAMPLES) in f.filename]
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if str(script.parent) in f.filename]
         line = frames[-1].lineno if frames else "?"
         exit_text = f"{type(error).__name__} at line {line}"
     sys.stdout.flush()
@@ -227,7 +228,8 @@ def _metric(text: str) -> dict[str, Any]:
 
 
 def _path(entry: dict[str, Any]) -> Path:
-    return SAMPLES / entry["path"]
+    path: Path = entry["folder"] / entry["path"]
+    return path
 
 
 def _runs(entry: dict[str, Any], seeds: int, **change: Any) -> list[Run]:
@@ -317,9 +319,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="scripts whose path, cause or note contains this")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=Path, default=SAMPLES)
     parser.add_argument("--ladder", action="store_true", help="healthy scripts at other learning rates too")
     options = parser.parse_args()
-    entries = tomllib.loads((SAMPLES / "expected.toml").read_text())["script"]
+    samples = options.samples.resolve()
+    entries = [e | {"folder": samples} for e in tomllib.loads((samples / "expected.toml").read_text())["script"]]
     table = {entry["path"]: entry for entry in entries}
     failed = 0
     for entry in entries:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus import SAMPLES, Change, Run, run
+from corpus import Change, Run, run
 
 HALF_WAY = 0.5
 LOSS_OF_NOTHING = 10.0
@@ -59,6 +59,6 @@ def repair(entry: dict[str, Any], patched: dict[str, str]) -> Repair | None:
     """Broken, edited and repaired script, each run to its end; None without a twin."""
     if "repaired" not in entry:
         return None
-    script, argv = SAMPLES / entry["path"], entry.get("argv", [])
+    script, twin, argv = entry["folder"] / entry["path"], entry["folder"] / entry["repaired"], entry.get("argv", [])
     broken = run(script, argv, Change())
-    return Repair(broken, run_edited(script, argv, patched), run(SAMPLES / entry["repaired"], argv, Change()))
+    return Repair(broken, run_edited(script, argv, patched), run(twin, argv, Change()))

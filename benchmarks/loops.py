@@ -4,14 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-Run = Callable[[int], None]
-"""Trains for a number of steps."""
 Loader = DataLoader[tuple[Tensor, ...]]
+
+
+class Beside(Protocol):
+    """A tool that is called by lines in the loop."""
+
+    def before_forward(self) -> None: ...
+    def after_backward(self, loss: float, inputs: Any, target: Any) -> None: ...
+    def after_step(self, loss: float, lr: float) -> None: ...
+
+
+class Run:
+    """Trains for a number of steps: one batch again and again, or epoch after epoch of the loader."""
+
+    def __init__(
+        self, model: nn.Module, x: Tensor | None = None, y: Tensor | None = None, loader: Loader | None = None
+    ) -> None:
+        self.model, self.x, self.y, self.loader = model, x, y, loader
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+        self.criterion = nn.CrossEntropyLoss()
+        self.beside: Beside | None = None
+
+    def __call__(self, steps: int) -> None:
+        train = self._train if self.beside is None else self._train_beside
+        if self.x is not None and self.y is not None:
+            for _ in range(steps):
+                train(self.x, self.y)
+        while self.loader is not None and steps > 0:
+            for inputs, targets in self.loader:
+                train(inputs, targets)
+                steps -= 1
+                if not steps:
+                    break
+
+    def _train(self, inputs: Tensor, targets: Tensor) -> None:
+        self.optimizer.zero_grad()
+        self.criterion(self.model(inputs), targets).backward()
+        self.optimizer.step()
+
+    def _train_beside(self, inputs: Tensor, targets: Tensor) -> None:
+        assert self.beside is not None
+        self.beside.before_forward()
+        self.optimizer.zero_grad()
+        loss = self.criterion(self.model(inputs), targets)
+        loss.backward()
+        self.beside.after_backward(loss.item(), inputs, targets)
+        self.optimizer.step()
+        self.beside.after_step(loss.item(), self.optimizer.param_groups[0]["lr"])
 
 
 @dataclass(frozen=True)
@@ -56,13 +102,13 @@ def mlp() -> Run:
     torch.manual_seed(0)
     data = TensorDataset(torch.rand(1797, 64), torch.randint(0, 10, (1797,)))
     model = mlp_model()
-    return _loop(model, loader=DataLoader(data, batch_size=64, shuffle=True))
+    return Run(model, loader=DataLoader(data, batch_size=64, shuffle=True))
 
 
 def bare_mlp() -> Run:
     """The same on one batch that is at hand: nothing but the step itself, the worst case for any observer."""
     torch.manual_seed(0)
-    return _loop(mlp_model(), torch.rand(64, 64), torch.randint(0, 10, (64,)))
+    return Run(mlp_model(), torch.rand(64, 64), torch.randint(0, 10, (64,)))
 
 
 def cnn() -> Run:
@@ -73,7 +119,7 @@ def cnn() -> Run:
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(32 * 49, 10),
     )  # fmt: skip
-    return _loop(model, torch.randn(32, 1, 28, 28), torch.randint(0, 10, (32,)))
+    return Run(model, torch.randn(32, 1, 28, 28), torch.randint(0, 10, (32,)))
 
 
 def resnet() -> Run:
@@ -84,7 +130,7 @@ def resnet() -> Run:
         nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1),
         *(Residual(*w) for w in widths), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10),
     )  # fmt: skip
-    return _loop(model, torch.randn(8, 3, 64, 64), torch.randint(0, 10, (8,)))
+    return Run(model, torch.randn(8, 3, 64, 64), torch.randint(0, 10, (8,)))
 
 
 def transformer() -> Run:
@@ -92,31 +138,7 @@ def transformer() -> Run:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(256, 4, 1024, dropout=0.0, batch_first=True)
     model = nn.Sequential(nn.TransformerEncoder(layer, 4), nn.Flatten(), nn.Linear(256 * 128, 10))
-    return _loop(model, torch.randn(8, 128, 256), torch.randint(0, 10, (8,)))
-
-
-def _loop(model: nn.Module, x: Tensor | None = None, y: Tensor | None = None, loader: Loader | None = None) -> Run:
-    """One batch again and again, or epoch after epoch of the loader."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    criterion = nn.CrossEntropyLoss()
-
-    def train(inputs: Tensor, targets: Tensor) -> None:
-        optimizer.zero_grad()
-        criterion(model(inputs), targets).backward()
-        optimizer.step()
-
-    def run(steps: int) -> None:
-        if x is not None and y is not None:
-            for _ in range(steps):
-                train(x, y)
-        while loader is not None and steps > 0:
-            for inputs, targets in loader:
-                train(inputs, targets)
-                steps -= 1
-                if not steps:
-                    break
-
-    return run
+    return Run(model, torch.randn(8, 128, 256), torch.randint(0, 10, (8,)))
 
 
 LOOPS = (

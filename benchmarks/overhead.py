@@ -1,8 +1,9 @@
 """What watching costs: process CPU time of a loop with the observer over the same loop without.
 
-Usage: ``python benchmarks/overhead.py [--rounds N] [--only TEXT]``.  Watched and bare stretches are
+Usage: ``python benchmarks/overhead.py [--rounds N] [--only TEXT] [--peers]``.  Watched and bare stretches are
 interleaved on one thread, in an order that changes from round to round; the table shows the median ratio and
-its quartiles.
+its quartiles.  ``--peers`` puts the other tools that run along beside the default, in the environment of
+``peers.py``: each has a loop of its own, is called as its documentation says, and is not asked for its verdict.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from loops import LOOPS, Loop, Run
+from loops import LOOPS, Beside, Loop, Run
 
 from sgd_doctor.observe.hooks import install
 from sgd_doctor.observe.limits import Limits
@@ -73,17 +74,25 @@ def timed(run: Run, steps: int, around: AbstractContextManager[None]) -> float:
         return time.process_time() - started
 
 
-def measure(loop: Loop, strategies: Sequence[Strategy], rounds: int) -> dict[str, list[float]]:
+Tool = Callable[[torch.nn.Module, torch.optim.Optimizer], Beside]
+
+
+def measure(loop: Loop, strategies: Sequence[Strategy], rounds: int, tools: dict[str, Tool]) -> dict[str, list[float]]:
     """CPU seconds of every way in every round, the bare loop under the name ``""``."""
     run = loop.build()
-    ways: dict[str, AbstractContextManager[None]] = {"": nullcontext()} | {s.name: Watched(s) for s in strategies}
-    for around in ways.values():
-        timed(run, WARM_UP, around)
+    ways: dict[str, tuple[Run, AbstractContextManager[None]]] = {"": (run, nullcontext())}
+    ways |= {s.name: (run, Watched(s)) for s in strategies}
+    for name, tool in tools.items():
+        own = loop.build()
+        own.beside = tool(own.model, own.optimizer)
+        ways[name] = (own, nullcontext())
+    for way in ways.values():
+        timed(way[0], WARM_UP, way[1])
     found: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            found[name].append(timed(run, loop.steps, ways[name]))
+            found[name].append(timed(ways[name][0], loop.steps, ways[name][1]))
     return found
 
 
@@ -103,13 +112,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--only", default="", help="loops whose name contains this")
+    parser.add_argument("--peers", action="store_true", help="the other tools that run along beside the default")
     options = parser.parse_args()
+    strategies, tools = STRATEGIES, dict[str, Tool]()
+    if options.peers:
+        from peer_adapters import ALONG
+
+        strategies, tools = tuple(s for s in STRATEGIES if s.name.startswith("default")), dict(ALONG)
     torch.set_num_threads(1)
     print(f"load {os.getloadavg()[0]:.1f}, {options.rounds} rounds, torch {torch.__version__}, one thread")
     print(f"{'loop':<22}{'ms a step':>10}  {'watched':<26}{'ratio':>7}{'quartiles':>16}{'target':>8}")
     for loop in LOOPS:
         if options.only in loop.name:
-            show(loop, measure(loop, STRATEGIES, options.rounds))
+            show(loop, measure(loop, strategies, options.rounds, tools))
     return 0
 
 

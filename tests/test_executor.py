@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,32 +62,6 @@ def test_experiments_run_on_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.M
     assert [(f.check, f.confidence.value) for f in report.problems] == [("lr-too-high", "confirmed")], report.ruled_out
     assert all(probe.steps for probe in report.run.probes)
     assert any("ClientExecutor" in note for note in report.notes)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_experiments_run_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray")
-
-    def call(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        return fn(*args, **kwargs)  # Ray takes plain functions only
-
-    class RayExecutor(Executor):
-        """Ray has no executor of its own; what it promises is a future already."""
-
-        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            future: Future[Any] = ray.remote(call).remote(fn, args, kwargs).future()
-            return future
-
-    write(tmp_path / "train.py", TOO_HIGH)
-    monkeypatch.chdir(tmp_path)
-    ray.init(num_cpus=1, include_dashboard=False, configure_logging=False, _temp_dir=str(tmp_path.parent / "ray"))
-    try:
-        report = diagnose("train.py", executor=RayExecutor(), select="lr-too-high", budget=500)
-    finally:
-        ray.shutdown()
-    assert [(f.check, f.confidence.value) for f in report.problems] == [("lr-too-high", "confirmed")], report.ruled_out
-    assert all(probe.steps for probe in report.run.probes)
 
 
 def test_workers_that_are_lost_cost_the_proof_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,8 @@ class LabelsMisaligned(Check):
 
     ## Known limits
     A model that is large enough memorises wrong labels in a longer run, and then looks healthy in training.
+    Real and binary targets that nothing explains are common (returns, clicks): there the report is inconclusive and
+    says `no-learning`.
 
     ## References
     - Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017
@@ -58,6 +60,8 @@ class LabelsMisaligned(Check):
         task, facts = recording.facts.task, recording.facts
         if task is None or not task.trivial_loss or recording.steps < LEAST_STEPS:
             raise NotChecked("too little of the task was seen")
+        if task.kind != "class":
+            return None
         found = standstill(recording)
         gradient = stats.finite_median(recording.column("grad_norm")[-20:])
         if found is None or not found.constant or not found.ratio < WORSE or not gradient > 0 or facts.nonfinite:

@@ -117,6 +117,7 @@ def _share_beyond(features: Features, inputs: EvalInputs) -> float:
     live = (std > LIVE * (1 + np.abs(mean))) & (other_std > LIVE * (1 + np.abs(other_mean)))
     if not live.any():
         return 0.0
-    shift = np.abs(other_mean - mean)[live] / std[live]
-    ratio = other_std[live] / std[live]
-    return float(np.mean((shift > BEYOND) | (np.maximum(ratio, 1 / ratio) > BEYOND)))
+    with np.errstate(over="ignore"):  # what overflows is beyond any limit
+        shift = np.abs(other_mean - mean)[live] / std[live]
+        ratio = other_std[live] / std[live]
+        return float(np.mean((shift > BEYOND) | (np.maximum(ratio, 1 / ratio) > BEYOND)))

@@ -146,7 +146,7 @@ def _written(how: str) -> str:
 
 def _swapped(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
     """The permutation that ``after`` looks like, where a view cannot have meant anything else; None: no such."""
-    if before == after or len(before) < 3 or min(before) < 1:
+    if before == after or len(before) < 2 or min(before) < 1:
         return None
     if len(before) == 4 and len(after) == 3 and min(before[1], before[2] * before[3]) > 1:
         n, channels, *pixels = before
@@ -155,7 +155,7 @@ def _swapped(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
     if len(before) != len(after) or sorted(before) != sorted(after):
         return None
     wide = [size for size in before if size > 1]
-    if len(wide) < 3 or len(set(wide)) < 2 or [s for s in after if s > 1] == wide:
+    if len(wide) < min(3, len(before)) or len(set(wide)) < 2 or [s for s in after if s > 1] == wide:
         return None
     changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     if len(changed) != 2:

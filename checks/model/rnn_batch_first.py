@@ -5,6 +5,7 @@ from __future__ import annotations
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
+from sgd_doctor.signals import Recurrent
 
 
 class RnnBatchFirst(Check):
@@ -36,7 +37,8 @@ class RnnBatchFirst(Check):
         self.rnn = nn.LSTM(8, 32, batch_first=True)
 
     ## Known limits
-    Models with a target for each time step are not judged: there both layouts are possible.
+    In a model with a target for each time step both layouts are possible: such a layer is named only where reading
+    the first dimension as the batch trains better.
 
     ## References
     - <https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html>
@@ -52,17 +54,21 @@ class RnnBatchFirst(Check):
         if not signals.recurrent:
             raise NotChecked("the model has no recurrent layer")
         batches, shape = signals.targets.batches, signals.targets.shape
-        if not batches or not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+        if not batches or not shape:
             return None
+        each_step = len(shape) > 1 and shape[1] > 1
         for layer in signals.recurrent:
             if layer.batch_first or len(layer.shape) != 3:
                 continue
             if layer.shape[0] != batches[0].samples or layer.shape[1] < 2 or layer.shape[0] == layer.shape[1]:
                 continue
-            return self._suspicion(recording, layer.name, layer.kind, layer.shape, layer.built)
+            if each_step and layer.shape[1] != shape[1]:
+                continue
+            return self._suspicion(recording, layer, each_step)
         return None
 
-    def _suspicion(self, recording: Recording, name: str, kind: str, shape: tuple[int, ...], built: int) -> Suspicion:
+    def _suspicion(self, recording: Recording, layer: Recurrent, each_step: bool) -> Suspicion:
+        name, kind, shape, built = layer.name, layer.kind, layer.shape, layer.built
         place = recording.site(built)
         args = {"function": kind, "arg": "batch_first", "value": True}
         return Suspicion(
@@ -86,4 +92,5 @@ class RnnBatchFirst(Check):
             edits=(Edit("set-call-arg", args | {"line": place.line}),) if place is not None else (),
             metric="task_loss",
             needs_harm=True,
+            only_proven=each_step,
         )

@@ -61,9 +61,7 @@ class SchedulerMisused(Check):
 
     name = "scheduler-misused"
     family = "optimizer"
-    summary = (
-        "a schedule that uses the rate up too early, is stepped before the optimizer, or has the wrong mode or metric"
-    )
+    summary = "a schedule used up too early, stepped before the optimizer, or with the wrong mode or metric"
 
     def suspect(self, recording: Recording) -> Suspicion | None:
         """The first scheduler that shows one of the mistakes."""

@@ -127,17 +127,35 @@ class OneBatch(_OtherTarget):
 
 
 class PermuteTargets(_OtherTarget):
-    """The targets of each batch change places: they keep their frequencies and tell nothing about the inputs."""
+    """The targets of each batch change places: they keep their frequencies and tell nothing about the inputs.
+
+    A sample that comes again keeps the target that it got first, so that they can be memorised as well as its own.
+    """
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
         self._generator = torch.Generator()  # of our own: the script's random numbers stay as they are
         self._generator.manual_seed(0)
+        self._given: dict[float, Tensor] = {}
 
+    @torch.no_grad()
     def other(self, output: Tensor, target: Tensor) -> Tensor | None:
         if self.observer.evaluating or target.dim() == 0:
             return None
-        return target[torch.randperm(len(target), generator=self._generator).to(target.device)]
+        keys = self._keys(len(target))
+        new = [i for i, key in enumerate(keys) if key not in self._given]
+        order = torch.randperm(len(new), generator=self._generator).tolist()
+        self._given.update({keys[i]: target[new[place]].clone() for i, place in zip(new, order, strict=True)})
+        return torch.stack([self._given[key] for key in keys])
+
+    def _keys(self, count: int) -> list[float]:
+        """A number for each sample of the batch: a projection of its input, or nothing that comes again."""
+        inputs = [a for a in self.observer.root_args if isinstance(a, Tensor) and a.dim() and len(a) == count]
+        if not inputs:
+            return torch.rand(count, generator=self._generator, dtype=torch.float64).tolist()
+        rows = inputs[0].detach().reshape(count, -1).double()
+        along = torch.rand(rows.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return [float(v) for v in (rows @ along.to(rows.device)).tolist()]
 
 
 class WeightClasses(_OtherTarget):

@@ -14,7 +14,7 @@ from sgd_doctor.findings import Edit, Evidence, Finding, Fix, Intervention, Proo
 from sgd_doctor.lab import Lab, Trial, arms_keys
 from sgd_doctor.lab import lr_factor as applied_lr_factor
 from sgd_doctor.learning_rate import user_lr
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut, SuggestedLr
 
 SHORT, LONG = 100, 200
@@ -159,16 +159,29 @@ class Case:
 
     def on_unseen(self, treated: Trial) -> tuple[Evidence, ...]:
         """What the deciding pair scored on samples that neither was trained on."""
+        found = self.pair_on_unseen(treated)
+        if found is None or found[0].loss[-1] is None:
+            return ()
+        changed, written = (shown(h.loss[-1]) for h in found)
+        text = (
+            f"on {found[0].samples} samples set aside, with another seed, the loss is {written} as written and "
+            f"{changed} when changed"
+        )
+        return (Evidence("set_aside_loss", finite(found[0].loss[-1]), f"< {written}", text),)
+
+    def pair_on_unseen(self, treated: Trial) -> tuple[HeldOut, HeldOut] | None:
+        """The deciding pair's results on samples set aside, those of the changed loop first; None without them."""
         for pair in self.unseen.get(arms_keys([treated.interventions])[0], ())[:1]:
             found = [t.recording.facts.held_out[0] for t in pair if t.recording and t.recording.facts.held_out]
-            losses = [h.loss[-1] for h in found]
-            if len(losses) == 2 and losses[0] is not None:
-                text = (
-                    f"on {found[0].samples} samples set aside, with another seed, the loss is {shown(losses[1])} as "
-                    f"written and {shown(losses[0])} when changed"
-                )
-                return (Evidence("set_aside_loss", finite(losses[0]), f"< {shown(losses[1])}", text),)
-        return ()
+            if len(found) == 2:
+                return found[0], found[1]
+        return None
+
+    def worse_on_unseen(self, treated: Trial) -> bool:
+        """Whether samples set aside are worse off after the change: it only makes the loop memorise faster."""
+        found = self.pair_on_unseen(treated)
+        changed, written = (h.loss[-1] for h in found) if found is not None else (None, None)
+        return changed is not None and written is not None and changed > written
 
     def telling(self) -> int:
         """Steps of a deciding run: past the point where the watched run broke, where it did so late, and SHORT steps

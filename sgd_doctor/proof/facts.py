@@ -126,6 +126,9 @@ class FactProver:
             else:
                 self.case.harmless.append(item)
         for item in self.case.harmless:
+            if item.suspicion.only_proven:
+                self.not_proven(item.suspicion, item.control, item.treated)
+                continue
             self.case.conclude(item.suspicion, item.control, item.treated, severity=Severity.ADVICE)
 
     def prove_long(self, suspicion: Suspicion) -> bool:
@@ -143,8 +146,12 @@ class FactProver:
             self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
             return True
         if suspicion.only_proven:
-            why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
-            self.case.rule_out(suspicion, why, treated)
+            self.not_proven(suspicion, control, treated)
         else:
             self.case.conclude(suspicion, control, treated, severity=Severity.ADVICE)
         return False
+
+    def not_proven(self, suspicion: Suspicion, control: Trial, treated: Trial) -> None:
+        """Say in the report that the change was tried and is worth nothing."""
+        why = f"{suspicion.treatments[0].label}: no better ({shown(treated.raw)} against {shown(control.raw)})"
+        self.case.rule_out(suspicion, why, treated)

@@ -12,7 +12,7 @@ from sgd_doctor import stats
 from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicion, finite
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import LrExperiments, obstacle
-from sgd_doctor.proof.case import Case, shown
+from sgd_doctor.proof.case import SET_ASIDE, Case, shown
 
 STEPS, LEAST_STEPS = 200, 100
 """Steps within which a sound loop memorises one batch; with fewer than the second nothing is said about it."""
@@ -27,6 +27,11 @@ SURE = 1.5
 """Half-widths of the 95 % interval (three standard errors) by which permuted labels have to be worse."""
 
 
+NOTHING_UNSEEN = 0.97
+"""Loss on samples set aside, in units of the best constant answer's, from which on what was learned is worth nothing to
+them. A task that can be learned is far below where its training loss is below STUCK; wrong labels give 1 and more."""
+LEAST_UNSEEN = 20
+"""Samples set aside that can tell."""
 LITTLE = (
     "the loop works, but what it learns is little: compare with a linear model on the same data; more steps, or inputs "
     "that say more about the targets, are what is left to try"
@@ -45,6 +50,7 @@ class Outcome(Enum):
     LITTLE = "loss_with_permuted_labels"
     MEMORISES = "loss_of_one_batch"
     NOTHING = "loss_of_one_batch_only"
+    UNSEEN = "set_aside_loss"
     OPEN = ""
 
 
@@ -78,9 +84,12 @@ class LastProver:
             seen = Seen(Outcome.OPEN, why or "nothing more could be rerun")
         else:
             seen = self.examine(asked[-1])
-        explained = seen.outcome is Outcome.MEMORISES and bool(causes)
+        explained = seen.outcome in (Outcome.MEMORISES, Outcome.UNSEEN) and bool(causes)
         for cause in causes:
-            if explained:
+            if explained and seen.outcome is Outcome.UNSEEN:
+                title = f"the labels seem to have nothing to do with the inputs: {seen.text}"
+                self.case.conclude(msgspec.structs.replace(cause, title=title), None, None)
+            elif explained:
                 self.case.conclude(cause, seen.control, seen.treated)
             elif seen.outcome is not Outcome.OPEN:
                 self.case.rule_out(cause, seen.text)
@@ -114,13 +123,33 @@ class LastProver:
         plain.centre()
         factor, best = plain.best()
         if not best.score > STUCK:
-            return Seen(Outcome.RATE, f"at {factor:.3g} × lr the loss is {shown(best.raw)} after {steps} steps")
+            return self.worth_nothing(suspicion, best) or Seen(
+                Outcome.RATE, f"at {factor:.3g} × lr the loss is {shown(best.raw)} after {steps} steps"
+            )
         treated = {i.name: (i,) for t in suspicion.treatments for i in t.interventions}
         return (
             self.little(suspicion, treated.get("permute-targets"))
             or self.later(suspicion)
             or self.memorises(suspicion, treated.get("one-batch"), plain)
         )
+
+    def worth_nothing(self, suspicion: Suspicion, best: Trial) -> Seen | None:
+        """Whether what the best rate learns holds for no sample that was set aside: it is only memorised."""
+        task = self.case.observed.facts.task
+        why = f"{suspicion.check}: does what is learned hold for samples set aside?"
+        trial = self.case.lab.run([(SET_ASIDE, *best.interventions)], best.steps, suspicion.metric, why)[0]
+        held = trial.recording.facts.held_out if trial.recording is not None else ()
+        aside = next((h for h in held if h.site < 0), None)
+        loss = aside.loss[-1] if aside is not None and aside.loss else None
+        if task is None or not task.trivial_loss or aside is None or loss is None:
+            return None
+        if aside.samples < LEAST_UNSEEN or not loss > NOTHING_UNSEEN * task.trivial_loss:
+            return None
+        text = (
+            f"on {aside.samples} samples set aside the loss is {shown(loss)}, that of a constant answer "
+            f"{shown(task.trivial_loss)}, though {shown(best.raw)} is reached on the others"
+        )
+        return Seen(Outcome.UNSEEN, text)
 
     def little(self, suspicion: Suspicion, permuted: tuple[Intervention, ...] | None) -> Seen | None:
         """Whether labels that tell nothing are clearly worse than the script's own."""
@@ -152,9 +181,7 @@ class LastProver:
             return None
         return Seen(Outcome.LATER, f"after {steps} steps the loss is {shown(longer.raw)}: it only learns late")
 
-    def memorises(
-        self, suspicion: Suspicion, one_batch: tuple[Intervention, ...] | None, plain: LrExperiments
-    ) -> Seen:
+    def memorises(self, suspicion: Suspicion, one_batch: tuple[Intervention, ...] | None, plain: LrExperiments) -> Seen:
         """Whether one batch over and over can be fitted at any rate."""
         if one_batch is None:
             return Seen(Outcome.OPEN, "no targets were seen, so that no batch could be repeated")

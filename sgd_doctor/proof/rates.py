@@ -47,7 +47,12 @@ class RateProver:
             why = f"lr {rate:.3g} lowers the training loss and raises the held-out loss"
             self.case.rule_out(wanted, why)
             return
-        if severity is None or not self.lr_holds_again(answer):
+        again = severity is not None and self.lr_holds_again(answer)
+        if again and wanted is higher and self.case.worse_on_unseen(answer.best):
+            why = f"{answer.best.label} lowers the training loss and raises that of samples set aside"
+            self.case.rule_out(wanted, why)
+            return
+        if severity is None or not again:
             self.case.rule_out(wanted, _lr_reason(experiments, wanted is lower), answer.best)
             return
         self.conclude_lr(wanted, answer, severity)

@@ -27,6 +27,32 @@ def test_labels_of_other_samples_are_named(tmp_path: Path) -> None:
     assert found.confidence is Confidence.LIKELY
 
 
+def test_labels_of_other_samples_are_named_where_the_loss_is_a_module(tmp_path: Path) -> None:
+    data = "three = torch.randint(0, 3, (4000,))\nX = torch.randn(4000, 10)\nloss_fn = nn.CrossEntropyLoss()"
+    script = MODEL.format(data=data) + LOOP.format(loss="loss_fn(model(X[i]), three[i])  # here")
+    fault(tmp_path, DATA + script, NAME, steps=110)
+
+
+FEW = """
+torch.manual_seed(1)
+X = torch.randn(160, 10)
+y = X[:, :3].argmax(1){mixed}
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, y), batch_size=16, shuffle=True)
+for epoch in range(20):
+    for xb, yb in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()  # here
+        optimizer.step()
+"""
+
+
+def test_labels_that_a_larger_rate_merely_memorises_are_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + FEW.format(mixed="[torch.randperm(160)]"), NAME)
+    assert "set aside" in found.title
+
+
 UNEVEN = """
 wrong = torch.randint(0, 3, (1010,))
 inputs = torch.randn(1010, 10)
@@ -47,6 +73,7 @@ def test_last_batch_of_an_epoch_may_be_smaller(tmp_path: Path) -> None:
 
 
 HEALTHY = {
+    "few samples of a task that can be learned": FEW.format(mixed=""),
     "repaired": MODEL.format(data="") + LOSS.format(mark=""),
     "a rate that is far too small": MODEL.format(data="").replace("lr=0.1", "lr=1e-6") + LOSS.format(mark=""),
     "real values": MODEL.format(data="").replace("32, 3)", "32, 1)")

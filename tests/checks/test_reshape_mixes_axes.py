@@ -59,7 +59,38 @@ def test_outputs_flattened_in_another_order_than_targets_are_named(tmp_path: Pat
     fault(tmp_path, DATA + TAGGER.format(moved="", mark="  # here"), NAME, steps=150)
 
 
+COLUMNS = """
+table = torch.randn(10, 400)
+label = (table[0] > 0).long()
+
+
+class Columns(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 2))
+
+    def forward(self, x):
+        x = x{moved}{mark}
+        return self.layers(x)
+
+
+model = Columns()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for step in range(200):
+    i = batch(step)
+    loss = F.cross_entropy(model(table[:, i]), label[i])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_a_table_of_columns_that_is_viewed_as_rows_is_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + COLUMNS.format(moved=".reshape(-1, 10)", mark="  # here"), NAME, steps=150)
+
+
 HEALTHY = {
+    "a table that is transposed": COLUMNS.format(moved=".t()", mark=""),
     "transposed": READER.format(moved="x.transpose(0, 1)", mark=""),
     "flattened alike": TAGGER.format(moved=".transpose(0, 1)", mark=""),
     "same order": READER.format(moved="x.view(len(x), 6, 5).transpose(0, 1)", mark=""),

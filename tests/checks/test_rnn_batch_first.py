@@ -41,7 +41,38 @@ def test_batch_read_as_time_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + NET.format(first="", x="x", last=":, -1", size=48), NAME)
 
 
+EACH = """
+S = torch.randn({many}).cumsum({time}) / 3
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(1, 24)  # here
+        self.out = nn.Linear(24, 1)
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0])
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for step in range(120):
+    i = torch.randint(0, 600, (48,))
+    x = S{picked}
+    loss = F.mse_loss(model(x), x.cumsum({time}) / 4)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_batch_read_as_time_is_named_where_each_step_has_a_target(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + EACH.format(many="600, 12, 1", time=1, picked="[i]"), NAME, steps=120)
+
+
 HEALTHY = {
+    "time first, a target for each step": EACH.format(many="12, 600, 1", time=0, picked="[:, i]"),
     "repaired": NET.format(first=", batch_first=True", x="x", last=":, -1", size=48),
     "time first": NET.format(first="", x="x.transpose(0, 1)", last="-1", size=48),
     "as many samples as steps": NET.format(first=", batch_first=True", x="x", last=":, -1", size=12),
