@@ -52,7 +52,7 @@ from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.recording import Recording
 from sgd_doctor.run.launch import Target
 from sgd_doctor.run.replays import ProbeRequest
-from sgd_doctor.session import run_spec
+from sgd_doctor.start import run_spec
 from tests.warm import WarmHarness
 
 NONE = "none"

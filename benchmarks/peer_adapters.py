@@ -7,6 +7,7 @@ they say comes back as :class:`Said`, in the tool's own order.  Shared by ``peer
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import io
@@ -86,6 +87,7 @@ class Torchmortem(Along):
 
         self.autopsy = Autopsy(self.model, optimizer=self.optimizer)
         self.autopsy.attach()
+        atexit.unregister(self.autopsy._atexit_handler)  # it would leave a page in the current folder
 
     def after_step(self, loss: float, lr: float) -> None:
         self.autopsy.step(loss=loss)
