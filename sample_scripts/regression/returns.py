@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 rng = np.random.default_rng(5)
 days = 6000
 signals = rng.normal(size=(days, 16)).astype("float32")
-returns = 0.12 * signals[:, 0] - 0.1 * signals[:, 4] + rng.standard_t(6, size=days) * 0.8
+returns = 0.25 * signals[:, 0] - 0.2 * signals[:, 4] + rng.standard_t(6, size=days) * 0.8
 returns = torch.tensor(returns, dtype=torch.float32)[:, None]
 signals = torch.tensor(signals)
 train = DataLoader(TensorDataset(signals[:5000], returns[:5000]), batch_size=100, shuffle=True)
