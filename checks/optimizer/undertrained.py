@@ -12,7 +12,7 @@ from sgd_doctor.recording import Recording
 
 FEW = 10
 """Optimizer steps below which no loop of more than a toy learns anything."""
-FALL, LEFT = 0.25, 0.8
+FALL, LEFT = 0.3, 0.8
 """What as many steps again would gain at the pace of the last third, and loss in that third, in units of the trivial
 loss: a run that falls so steeply from so high has most of its learning before it."""
 SURE = 3.0

@@ -211,6 +211,10 @@ class Case:
         """What was ``tried`` speaks against ``suspicion``; where time ran out under it, it says nothing."""
         if self.out_of_time() or any(trial.cut for trial in tried):
             self.unproven([suspicion], cut=True)
+            if suspicion.severity is not Severity.ADVICE and not self.result.undecided:
+                self.result.undecided = (
+                    f"{suspicion.check} is suspected, and time was up before reruns could decide (--budget gives more)"
+                )
             return
         self.settled.add(suspicion.check)
         self.result.ruled_out.append(RuledOut(suspicion.check, why))
