@@ -282,7 +282,7 @@ def _compile(text: str | bytes, path: Path, flags: int = 0) -> None:
 def _diagnose(request: Request, kind: str, options: Options, studio: Studio, quiet: bool) -> Outcome:
     from sgd_doctor.run.echo import Limited
     from sgd_doctor.run.launch import Target
-    from sgd_doctor.run.reaping import all_as_interrupts
+    from sgd_doctor.run.reaping import all_as_interrupts, held
     from sgd_doctor.start import Talk, started
 
     with all_as_interrupts(), Progress(quiet) as progress:
@@ -291,10 +291,13 @@ def _diagnose(request: Request, kind: str, options: Options, studio: Studio, qui
             talk = Talk(progress.say, sink, progress.note, studio.prepare)
             with closing(started(Target(kind, request.target, request.arguments), options, talk)) as harness:
                 studio.begin()
-                _quiet_numpy()
-                from sgd_doctor.session import diagnose_started
+                with (
+                    held() as harness.on_follow
+                ):  # an interrupt is answered by a report, which has to be imported first
+                    _quiet_numpy()
+                    from sgd_doctor.session import diagnose_started
 
-                outcome = diagnose_started(harness, options, talk, request.command)
+                    outcome = diagnose_started(harness, options, talk, request.command)
     if request.save_recording:
         outcome.recording.save(Path(request.save_recording))
     return outcome

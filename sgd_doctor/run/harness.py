@@ -223,6 +223,8 @@ class ProcessReplays(ForkServerClient):
         self.saved = False
         """Whether it told that its recording is complete."""
         self.leave_by = 0.0
+        self.on_follow: Callable[[], None] = lambda: None
+        """Called when an interrupt would be answered from now on."""
 
     def _take(self, note: Note) -> None:
         self.saved |= note.at == "saved"
@@ -303,6 +305,7 @@ class ProcessReplays(ForkServerClient):
         with open(notes, "rb", 0) as pipe:
             reader = NoteReader(pipe.fileno(), child, self._take)
             try:
+                self.on_follow()
                 if reader.until_saved(deadline):
                     return
                 os.kill(child.pid, STOP)

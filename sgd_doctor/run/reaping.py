@@ -11,9 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 1, 36, 37  # linux/prctl.h
 NAMESPACES = "namespaces"
@@ -88,6 +88,32 @@ def all_as_interrupts() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def held() -> Iterator[Callable[[], None]]:
+    """Let polite requests to end wait until somebody can answer them.
+
+    Yields:
+        The function that says so: it raises KeyboardInterrupt where one has come meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    asked: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: asked.append(got)) for number in POLITE}
+
+    def release() -> None:
+        _put_back(before)
+        before.clear()
+        if asked:
+            asked.clear()
+            raise KeyboardInterrupt
+
+    try:
+        yield release
+    finally:
+        _put_back(before)
+
+
+@contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold polite requests to end off while processes are being ended and folders removed."""
     if threading.current_thread() is not threading.main_thread():
@@ -97,9 +123,13 @@ def undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if handler is not None:  # one that was not installed from Python cannot be put back
-                signal.signal(number, handler)
+        _put_back(before)
+
+
+def _put_back(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None:  # one that was not installed from Python cannot be put back
+            signal.signal(number, handler)
 
 
 def adopt_orphans() -> bool:
