@@ -132,7 +132,7 @@ KNOWN = (
         "use a positive value",
     ),
     Known(
-        r"^unscale_\(\) has already been called|unscale_\(\) is being called after step",
+        r"RuntimeError: unscale_\(\) has already been called|unscale_\(\) is being called after step",
         "scaler.unscale_() is called twice, or after scaler.step()",
         "in this order, each once: scaler.scale(loss).backward(), scaler.unscale_(optimizer), clipping, "
         "scaler.step(optimizer), scaler.update()",
@@ -163,7 +163,7 @@ KNOWN = (
         "look for what ended the other process, and give all processes the same number of batches",
     ),
     Known(
-        r"^index out of range in self",
+        r"IndexError: index out of range in self",
         "an embedding was asked for a row that it does not have",
         "make num_embeddings larger than the largest index (padding and unknown words need a row as well)",
     ),
@@ -204,7 +204,7 @@ KNOWN = (
         "print len(dataset); check the folder, the pattern of file names and what was filtered out",
     ),
     Known(
-        r"^Size mismatch between tensors",
+        r"\w+: Size mismatch between tensors",
         "the tensors of a TensorDataset have different lengths",
         "inputs and labels need the same first dimension: print both shapes",
     ),
@@ -505,6 +505,11 @@ KNOWN = (
         "check the path; it is relative to the folder where the command runs",
     ),
     Known(
+        r"^SystemExit: 2$",
+        "the script did not accept its arguments",
+        "what it says of them stands above; the script's arguments come after its path, options of sgd-doctor first",
+    ),
+    Known(
         r"No module named (.*)",
         "the module {0} is not installed here",
         "install it into the same environment, or run from the right folder",
@@ -515,7 +520,7 @@ KNOWN = (
 def explain(crash: Crash) -> tuple[str, str]:
     """What the exception means, and what to do; empty strings for an unknown one."""
     for known in KNOWN:
-        found = re.search(known.pattern, crash.message)
+        found = re.search(known.pattern, f"{crash.kind}: {crash.message}")
         if found is not None:
             groups = [*(g or "" for g in found.groups()), *[""] * 4]
             return known.meaning.format(*groups), known.advice.format(*groups)

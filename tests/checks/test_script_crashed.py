@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,13 +117,14 @@ RAISING: dict[str, tuple[Callable[[], Any], str]] = {
     "features": (lambda: nn.LSTM(3, 4)(torch.zeros(5, 2, 7)), "3 features got 7"),
     "file": (lambda: open("/nowhere/data.csv"), "/nowhere/data.csv"),  # noqa: SIM115  it cannot be opened
     "module": (lambda: __import__("no_such_package"), "no_such_package"),
+    "arguments": (lambda: argparse.ArgumentParser().parse_args(["--no-such-option"]), "arguments"),
 }
 
 
 @pytest.mark.parametrize("kind", RAISING)
 def test_meaning_names_what_is_wrong(kind: str) -> None:
     call, words = RAISING[kind]
-    with pytest.raises(Exception) as raised:  # noqa: PT011  whatever torch raises
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  whatever torch raises, and an exit
         call()
     crash = Crash(type(raised.value).__name__, str(raised.value), -1, "", 0)
     meaning, advice = explain(crash)
