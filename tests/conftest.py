@@ -31,9 +31,7 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def short_temporary_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
+def short_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A temporary folder for each test, with a name short enough for sockets; no scratch stays in it."""
     tmp_path_factory.getbasetemp()  # pytest's own is chosen once, and outlives this one
     folder = Path(tempfile.mkdtemp(prefix="sd-", dir="/tmp" if os.path.isdir("/tmp") else None))

@@ -113,7 +113,6 @@ def same_tree(before: dict[str, tuple[object, ...]], after: dict[str, tuple[obje
     return sorted(said)
 
 
-
 def report_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The JSON report on standard output, which holds nothing else."""
     report = json.loads(result.stdout)

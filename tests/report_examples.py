@@ -30,9 +30,7 @@ ODD_HISTOGRAMS = (
     Histogram(0.0, 1.0, (2**62, -1), 2**63),
     Histogram(0.0, 0.0, ()),
 )
-LR_LINE = Location(
-    "train.py", 31, 31, "optimizer = torch.optim.SGD(model.parameters(), lr=0.8, momentum=0.9)"
-)
+LR_LINE = Location("train.py", 31, 31, "optimizer = torch.optim.SGD(model.parameters(), lr=0.8, momentum=0.9)")
 LR_DIFF = "\n".join(
     [
         "--- train.py",
@@ -54,8 +52,7 @@ LR_DIFF = "\n".join(
 def curve(start: float, end: float, rate: float, wobble: float = 0.05, points: int = STEPS) -> Series:
     """A loss that moves from ``start`` to ``end`` with a little deterministic noise."""
     return tuple(
-        end + (start - end) * math.exp(-rate * i) + wobble * end * math.sin(2.3 * i + start)
-        for i in range(points)
+        end + (start - end) * math.exp(-rate * i) + wobble * end * math.sin(2.3 * i + start) for i in range(points)
     )
 
 
@@ -94,8 +91,7 @@ LR_TOO_HIGH = Finding(
     check="lr-too-high",
     severity=Severity.ERROR,
     confidence=Confidence.CONFIRMED,
-    title="Learning rate 0.8 is about 40 times too high: the loss rises from 2.31 to 6.4; "
-    "with 0.02 it falls to 0.28",
+    title="Learning rate 0.8 is about 40 times too high: the loss rises from 2.31 to 6.4; with 0.02 it falls to 0.28",
     location=LR_LINE,
     evidence=(
         Evidence(
@@ -104,9 +100,7 @@ LR_TOO_HIGH = Finding(
             "< 0",
             "A step makes the loss on the very same batch larger in 47 of 60 steps.",
         ),
-        Evidence(
-            "update_ratio", 0.31, "about 0.001", "One step changes the weights by a third of their size."
-        ),
+        Evidence("update_ratio", 0.31, "about 0.001", "One step changes the weights by a third of their size."),
     ),
     proof=Proof("lr=0.02", "loss", 6.41, 0.283, 50, 0.021),
     explains=("loss-diverges", "dead-relu"),
@@ -122,12 +116,8 @@ SCALES = Finding(
     severity=Severity.WARNING,
     confidence=Confidence.LIKELY,
     title="Feature 3 has a standard deviation of 1,240, feature 5 of 0.002",
-    location=Location(
-        "data.py", 12, 14, "frame = read(path)\nx = frame.to_numpy()\nreturn x.astype('float32')"
-    ),
-    evidence=(
-        Evidence("feature_std_ratio", 620000.0, "below 100", "Features differ in scale by 620,000 times"),
-    ),
+    location=Location("data.py", 12, 14, "frame = read(path)\nx = frame.to_numpy()\nreturn x.astype('float32')"),
+    evidence=(Evidence("feature_std_ratio", 620000.0, "below 100", "Features differ in scale by 620,000 times"),),
     proof=Proof("standardise inputs", "loss", 6.41, 1.9, 50, 0.4),
     fix=Fix("Standardise the inputs with the statistics of the training set."),
 )
@@ -147,8 +137,7 @@ def unhealthy() -> Report:
     return Report(
         target=TargetInfo("script", "train.py", ("--epochs", "3")),
         verdict="unhealthy",
-        summary="This training does not learn because its learning rate is too high. "
-        "One changed number repairs it.",
+        summary="This training does not learn because its learning rate is too high. One changed number repairs it.",
         findings=(LR_TOO_HIGH, SCALES, ADVICE),
         run=RunInfo(
             steps=STEPS,
@@ -159,9 +148,7 @@ def unhealthy() -> Report:
                 probe("standardise inputs", 2.31, 1.9, 0.2),
                 probe("lr=0.1", 2.31, 1.1, 0.1),
                 probe("lr=0.004", 2.31, 1.7, 0.05),
-                ProbeInfo(
-                    "zero the gradients before each step", 50, None, (2.31, 4.0, None, None), (0, 1, 2, 3)
-                ),
+                ProbeInfo("zero the gradients before each step", 50, None, (2.31, 4.0, None, None), (0, 1, 2, 3)),
             ),
             ended="step-limit",
             device="cpu",

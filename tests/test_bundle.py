@@ -67,6 +67,7 @@ def test_repro_runs_without_us_in_a_copy_of_the_project_and_prints_both_numbers(
     assert "lr=" in lines["change"]
 
 
+@pytest.mark.long
 def test_repro_runs_a_module_whose_fault_is_in_another_file(tmp_path: Path) -> None:
     package = tmp_path / "package"
     write(package / "__init__.py", "")

@@ -95,6 +95,7 @@ def test_action_annotates_writes_sarif_and_a_summary_and_fails(tmp_path: Path) -
     assert "missing-backward" in summary
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BASH is None, reason="needs bash")
 def test_action_passes_arguments_whole_and_need_not_fail(tmp_path: Path) -> None:
     write(
@@ -121,6 +122,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @pytest.mark.parametrize(("script", "code"), [(HEALTHY, 0), (FAULTY, 1)], ids=["healthy", "faulty"])
 def test_pre_commit_runs_the_hook(script: str, code: int, tmp_path: Path) -> None:

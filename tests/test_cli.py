@@ -173,6 +173,7 @@ def test_module_with_arguments(tmp_path: Path) -> None:
     assert native.returncode == 0, native.stderr
 
 
+@pytest.mark.long
 def test_settings_file(tmp_path: Path) -> None:
     write(tmp_path / "train.py", FAULTY)
     write(
@@ -254,6 +255,7 @@ def test_fix_writes_what_the_diff_shows_keeps_the_original_and_is_done_once(
     assert (tmp_path / "train.py.orig").read_text() == original
 
 
+@pytest.mark.long
 def test_fix_under_git_keeps_no_copy(tmp_path: Path) -> None:
     write(tmp_path / "train.py", FAULTY)
     quiet = {"cwd": tmp_path, "check": True, "capture_output": True}

@@ -176,9 +176,7 @@ def test_name_with_control_characters_stays_one_harmless_line(capfd: pytest.Capt
 
 
 @pytest.mark.parametrize("where", [Path("pyproject.toml"), Path("..") / "pyproject.toml"])
-def test_settings_of_the_nearest_file_are_used(
-    folder: Path, capfd: pytest.CaptureFixture[str], where: Path
-) -> None:
+def test_settings_of_the_nearest_file_are_used(folder: Path, capfd: pytest.CaptureFixture[str], where: Path) -> None:
     write(folder / where, '[tool.sgd-doctor]\nselect = ["no-such-check"]\n')
     assert main(["diagnose", "train.py"]) == 2
     assert "no-such-check" in capfd.readouterr().err

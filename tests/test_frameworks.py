@@ -137,7 +137,8 @@ print(json.dumps([os.getpid(), net.calls, first.check, place.path, place.code, r
 CALLBACKS = {"lightning": (LIGHTNING, "torch.optim.SGD("), "transformers": (TRANSFORMERS, "Trainer(net, args")}
 
 
-@pytest.mark.parametrize("library", ["lightning", pytest.param("transformers", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("library", CALLBACKS)
 def test_callback_watches_and_the_training_goes_on(library: str, tmp_path: Path) -> None:
     pytest.importorskip(library)
     script, code = CALLBACKS[library]

@@ -107,6 +107,7 @@ def test_wrong_use_is_one_line(outputs: list[list[Any]]) -> None:
         assert "Traceback" not in text
 
 
+@pytest.mark.long
 def test_interrupt_gives_the_report_so_far() -> None:
     """The kernel gets what the stop button of a notebook sends."""
     endless = TRAIN.format(options="--select lr-too-high,missing-zero-grad", lr="0.1", steps="10**9").replace(

@@ -87,6 +87,7 @@ def test_only_the_report_is_new(project: Path, short_temporary_folder: Path) -> 
     assert [p.name for p in short_temporary_folder.glob("sgd-doctor*")] == []
 
 
+@pytest.mark.long
 def test_reruns_with_edited_text_change_nothing_either(project: Path) -> None:
     write(project / "train.py", WRITES_A_LOT.replace("        loss.backward()\n", ""))
     before = tree(project)

@@ -20,9 +20,7 @@ OUR_FAULT = ("failed", "only the numbers", "not recorded", "could not start")
 
 
 @pytest.mark.parametrize("case", [c if c in FIRST else pytest.param(c, marks=pytest.mark.long) for c in LOOPS])
-def test_odd_loop_is_watched_whole_and_unchanged(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_odd_loop_is_watched_whole_and_unchanged(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "project" / "train.py", LOOPS[case])
     monkeypatch.chdir(path.parent)
     outcome = warm.diagnose(Target("script", path.name), Options(probes=False, time_limit=60.0))

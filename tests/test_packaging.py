@@ -23,9 +23,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def folders(top: Path) -> set[str]:
     """Folders with Python files at or below ``top``, as dotted names."""
-    return {
-        ".".join(p.parent.relative_to(top.parent).parts) for p in top.rglob("*.py") if "__pycache__" not in p.parts
-    }
+    return {".".join(p.parent.relative_to(top.parent).parts) for p in top.rglob("*.py") if "__pycache__" not in p.parts}
 
 
 def test_every_folder_is_packaged() -> None:

@@ -26,6 +26,7 @@ def without_times(node: Any) -> Any:
     return [without_times(item) for item in node] if isinstance(node, list) else node
 
 
+@pytest.mark.long
 def test_equal_seeds_give_equal_reports_but_for_the_times(tmp_path: Path) -> None:
     unseeded = HEALTHY.replace("torch.manual_seed(0)", "").replace("lr=0.1", "lr=0.9").replace("(60)", "(90)")
     write(tmp_path / "train.py", unseeded)

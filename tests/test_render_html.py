@@ -147,12 +147,9 @@ def test_a_large_run_stays_below_a_megabyte() -> None:
         for i in range(150)
     )
     probes = tuple(
-        ProbeInfo(f"lr={i}", 200, 1.0, report_examples.curve(2.0, 0.3 + i, 0.1, points=200))
-        for i in range(25)
+        ProbeInfo(f"lr={i}", 200, 1.0, report_examples.curve(2.0, 0.3 + i, 0.1, points=200)) for i in range(25)
     )
-    report = msgspec.structs.replace(
-        report, layers=layers, run=msgspec.structs.replace(report.run, probes=probes)
-    )
+    report = msgspec.structs.replace(report, layers=layers, run=msgspec.structs.replace(report.run, probes=probes))
     text = page(report)
     assert len(text.encode()) < 800_000
     assert "40 of 150 tensors are shown" in text

@@ -166,9 +166,7 @@ def test_a_finding_without_a_place_points_at_the_script() -> None:
 
 
 def test_the_sarif_fix_makes_the_same_edit_as_the_diff() -> None:
-    replacement = first_result(report_examples.unhealthy())["fixes"][0]["artifactChanges"][0]["replacements"][
-        0
-    ]
+    replacement = first_result(report_examples.unhealthy())["fixes"][0]["artifactChanges"][0]["replacements"][0]
     source = [f"line {number}" for number in range(1, 28)]
     source += ["", "model = Net()", "criterion = nn.CrossEntropyLoss()"]
     source += ["optimizer = torch.optim.SGD(model.parameters(), lr=0.8, momentum=0.9)"]

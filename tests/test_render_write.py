@@ -75,9 +75,7 @@ def test_a_folder_is_not_written_to(tmp_path: Path) -> None:
         render.write_report(report_examples.healthy(), tmp_path / "report.json")
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "report.json"
     path.write_text("old")
 
@@ -125,7 +123,5 @@ def test_report_save_uses_the_same_faces(tmp_path: Path) -> None:
 def test_a_face_loads_only_what_it_needs(code: str, absent: str) -> None:
     program = f"import sys\n{code}\nprint([m for m in {absent.split()!r} if m in sys.modules])"
     root = Path(__file__).parents[1]
-    result = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -35,9 +35,7 @@ def test_hostile_script_sees_its_writes_and_changes_nothing(place: Place, how: s
 @pytest.mark.long
 @pytest.mark.parametrize("workers", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("how", ["overlay", "redirect", "redirect without landlock"])
-def test_training_script_sees_its_checkpoints_and_changes_nothing(
-    place: Place, how: str, workers: str
-) -> None:
+def test_training_script_sees_its_checkpoints_and_changes_nothing(place: Place, how: str, workers: str) -> None:
     said = place.run(how, SCRIPTS / "torch_writes.py", workers)
     assert not said["failures"], "\n".join(said["failures"].values())
 

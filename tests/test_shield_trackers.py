@@ -78,7 +78,5 @@ def test_only_the_standard_library_is_imported(tmp_path: Path, how: str) -> None
         "print({name for name in extra if not name.startswith(('_', 'sgd_doctor'))})"
     )
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

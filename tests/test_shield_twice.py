@@ -75,9 +75,7 @@ def test_forked_replays_do_not_see_each_other(place: Place, how: str, again: str
 
 
 @TWICE
-def test_forked_replays_of_an_ordinary_user_do_not_see_each_other(
-    users_place: Place, how: str, again: str
-) -> None:
+def test_forked_replays_of_an_ordinary_user_do_not_see_each_other(users_place: Place, how: str, again: str) -> None:
     _holds_nested(users_place, users_place.run(how, NESTED, again, command=as_user()))
 
 

@@ -33,6 +33,7 @@ def test_comment_names_check_family_or_all(code: str, silent: bool) -> None:
     assert silences(code, "lr-too-low", FAMILIES) is silent
 
 
+@pytest.mark.long
 def test_silenced_finding_is_left_out_and_the_report_says_so(tmp_path: Path) -> None:
     write(tmp_path / "train.py", FAULTY)
     found = doctor("diagnose", *QUICK, "--format", "json", "train.py", cwd=tmp_path)

@@ -41,6 +41,7 @@ def training(lr: float, steps: int = 300) -> Callable[[], float]:
     return train
 
 
+@pytest.mark.long
 def test_the_suggested_rate_trains_nearly_as_well_as_the_best_of_a_grid() -> None:
     report = diagnose(training(1e-4), suggest="lr")
     found = report.suggested_lr

@@ -73,9 +73,7 @@ SCRIPTS: dict[str, tuple[str, set[str]]] = {
 QUICK = "softmax and raw inputs"
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.long] if n != QUICK else []) for n in SCRIPTS]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] if n != QUICK else []) for n in SCRIPTS])
 @pytest.mark.filterwarnings("ignore:Using a target size")
 def test_both_are_named_and_mended(tmp_path: Path, name: str) -> None:
     script, faults = SCRIPTS[name]

@@ -209,9 +209,7 @@ def shutil_ways():
 
 @attempt
 def walking():
-    found = {
-        os.path.relpath(os.path.join(parent, name)) for parent, _, names in os.walk(".") for name in names
-    }
+    found = {os.path.relpath(os.path.join(parent, name)) for parent, _, names in os.walk(".") for name in names}
     assert "keep/a.bin" in found and "shelf/a.txt" not in found and "old_run/1.txt" not in found, found
     assert "copied.txt" in found and "tree/made/moved.txt" in found
     entries = {entry.name: entry for entry in os.scandir(HERE)}
