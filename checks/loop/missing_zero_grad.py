@@ -7,7 +7,7 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
-from sgd_doctor.recording import Array, Recording
+from sgd_doctor.recording import EVENTS, Array, Recording
 
 SHARE = 0.5
 """Share of parameters, and of steps, whose gradient still holds one that a step has used."""
@@ -83,7 +83,7 @@ class MissingZeroGrad(Check):
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"gradients are never zeroed: {share:.0%} of the steps reuse gradients that were used before",
+            title=f"gradients are {seldom(recording)}: {share:.0%} of the steps reuse gradients that were used before",
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
@@ -116,6 +116,17 @@ class MissingZeroGrad(Check):
             else "call optimizer.zero_grad() before backward()",
             edits=edits,
         )
+
+
+def seldom(recording: Recording) -> str:
+    """How often gradients are zeroed while training goes on (as far as events are kept)."""
+    kinds = recording.events[:, 1]
+    steps, zeroed = (int((kinds == EVENTS.index(kind)).sum()) for kind in ("step", "zero_grad"))
+    if zeroed <= 1:
+        return "never zeroed"
+    alone = sum(o.steps > 0 for o in recording.facts.optimizers) == 1
+    every = round(steps / zeroed)
+    return f"zeroed only every {every} steps" if alone and every > 1 else "not zeroed between steps"
 
 
 def worst_optimizer(recording: Recording) -> Array:

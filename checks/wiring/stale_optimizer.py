@@ -67,13 +67,27 @@ class StaleOptimizer(Check):
         dead = [p for p in held if not p.gradient and not p.changed]
         live = [p for p in usable if p.in_model and p.gradient and not p.in_optimizer]
         if not dead and live:
-            return self._twice(recording, live)
+            return self._left_behind(recording, live) or self._twice(recording, live)
         if not dead or not live:
             return None
         whole = len(dead) == len(held)
         if not whole and (any(p.in_model for p in dead) or ranks(dead) != ranks(live)):
             return None
-        return self._suspicion(recording, dead, live, whole)
+        return self._suspicion(recording, dead, live, whole, holder(recording, dead))
+
+    def _left_behind(self, recording: Recording, live: list[ParameterState]) -> Suspicion | None:
+        """An optimizer of a later stage finds no gradient at any step: what it holds learned in an earlier one."""
+        number = recording.column("optimizer")
+        for index, optimizer in enumerate(recording.facts.optimizers):
+            empty = recording.column("empty_grads")[number == index]
+            if len(empty) < LEAST or not (empty > 0.5).all():
+                continue
+            held = {name for name in optimizer.names if name}
+            known = recording.facts.structure
+            dead = [p for p in known.parameters if p.name in held and not p.in_model] if known is not None else []
+            if dead:
+                return self._suspicion(recording, dead, live, True, index)
+        return None
 
     def _twice(self, recording: Recording, live: list[ParameterState]) -> Suspicion | None:
         """Two optimizers hold the same parameters, and a model that receives gradients is in none."""
@@ -103,9 +117,13 @@ class StaleOptimizer(Check):
         )
 
     def _suspicion(
-        self, recording: Recording, dead: list[ParameterState], live: list[ParameterState], whole: bool
+        self,
+        recording: Recording,
+        dead: list[ParameterState],
+        live: list[ParameterState],
+        whole: bool,
+        number: int,
     ) -> Suspicion:
-        number = holder(recording, dead)
         built = recording.location(recording.facts.optimizers[number].site)
         names = ", ".join(p.name for p in live[:3] if p.name)
         which = "none of the tensors that learn is" if whole else f"{names} {'is' if len(live) == 1 else 'are'} not"
@@ -121,7 +139,7 @@ class StaleOptimizer(Check):
                     "dead_in_optimizer",
                     len(dead),
                     "0",
-                    f"{len(dead)} tensors of the optimizer had no gradient in {recording.facts.backwards} backwards",
+                    f"{len(dead)} tensors of the optimizer had no gradient {times(recording, number)}",
                 ),
                 Evidence(
                     "live_outside", len(live), "0", f"{len(live)} parameters with gradients never change: {names}"
@@ -140,6 +158,12 @@ class StaleOptimizer(Check):
             advice="build the optimizer after the model is complete (after layers were replaced, copied or rebuilt)",
             edits=moved(recording, number, live, whole),
         )
+
+
+def times(recording: Recording, number: int) -> str:
+    """When its tensors had none: at the steps of a later stage, or in all of the run."""
+    own = recording.facts.optimizers[number].steps
+    return f"at its {own} steps" if 0 < own < recording.steps else f"in {recording.facts.backwards} backwards"
 
 
 def ranks(parameters: list[ParameterState]) -> list[int]:

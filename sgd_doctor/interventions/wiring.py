@@ -51,6 +51,9 @@ class AdoptLeaves(_Adopts):
         self._adopted: list[Tensor] = []
 
     def before_backward(self, loss: Tensor) -> None:
+        optimizer = self.optimizer()
+        if optimizer is None:
+            return  # it belongs to a later stage of the script
         self._passes += 1
         if self._passes > ADOPTING_PASSES:
             return
@@ -61,8 +64,7 @@ class AdoptLeaves(_Adopts):
             wanted = [t for t in wanted if isinstance(t, nn.Parameter)]
         else:
             wanted = [t for t in wanted if id(t) in structure.strays]
-        optimizer = self.optimizer()
-        if optimizer is not None and wanted and self.args.get("replace") and not self._adopted:
+        if wanted and self.args.get("replace") and not self._adopted:
             for group in optimizer.param_groups:
                 group["params"] = []
         self.adopt(wanted)

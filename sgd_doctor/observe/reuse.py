@@ -58,7 +58,7 @@ class Reuse:
                 stale[index] = False
 
     def share(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: Sequence[float]) -> float:
-        """Share of the parameters with a gradient whose gradient contains an already used one.
+        """Share of the parameters with a gradient other than zero whose gradient contains an already used one.
 
         Args:
             parameters: all parameters of the optimizer.
@@ -72,7 +72,7 @@ class Reuse:
             flag and live.get(id(p), 0.0) != 0.0 and p.grad is not None and id(p.grad) == old
             for p, flag, old in zip(parameters, self._stale, self._ids or (), strict=True)
         )
-        return hits / len(held)
+        return hits / max(1, sum(norm != 0.0 for norm in norms))
 
     def step_over(self, parameters: Sequence[Tensor], held: Sequence[Tensor], norms: list[float]) -> None:
         """A step has used the gradients; arguments as of :meth:`share`."""

@@ -44,3 +44,22 @@ HEALTHY = {
 def test_cleared_gradients_are_left_in_peace(tmp_path: Path, case: str) -> None:
     parts, after = HEALTHY[case]
     silent(tmp_path, BY_HAND.format(parts=parts, after=after), NAME)
+
+
+EACH_EPOCH = (
+    DATA
+    + """
+net = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.3, momentum=0.9)
+for epoch in range(8):
+    optimizer.zero_grad()
+    for part in range(25):
+        loss = F.cross_entropy(net(X[batch(part, 16)]), two[batch(part, 16)])
+        loss.backward()  # here
+        optimizer.step()
+"""
+)
+
+
+def test_zeroing_once_an_epoch_is_named_also_where_units_die_of_it(tmp_path: Path) -> None:
+    assert "only every 25 steps" in fault(tmp_path, EACH_EPOCH, NAME, steps=200).title

@@ -112,3 +112,24 @@ for step in range(60):
     og.zero_grad(); g.backward(); og.step()
 """
     fault(tmp_path, DATA + script.format(held="D", mark="  # here"), NAME)
+
+
+STAGES = """
+model = Net(2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+{loop}
+for parameter in model.a.parameters():
+    parameter.requires_grad_(False)
+optimizer = torch.optim.SGD(model.fc.parameters(), lr=0.1)  # here
+model.fc = nn.Linear(32, 3)
+{again}
+"""
+
+
+def test_optimizer_of_a_later_stage_that_holds_the_old_head_is_named(tmp_path: Path) -> None:
+    again = LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])")
+    found = fault(tmp_path, DATA + NET + STAGES.format(loop=TRAIN, again=again), NAME, steps=240)
+    assert "at its 120 steps" in found.evidence[0].text
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.treated < (found.proof.baseline or 0)
