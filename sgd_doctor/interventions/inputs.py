@@ -64,7 +64,10 @@ class StandardiseBatches(StandardiseInputs):
 
 
 class MatchEvaluation(StandardiseInputs):
-    """Evaluation batches are given the mean and standard deviation that training batches have, by feature."""
+    """Evaluation batches are given the mean and standard deviation that training batches have, by feature.
+
+    Those that look like training batches already (a script may evaluate on its training data as well) stay as they are.
+    """
 
     def before_forward(self, module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         o = self.observer
@@ -72,7 +75,10 @@ class MatchEvaluation(StandardiseInputs):
             return None
         axis = feature_axis(type(module).__name__, args[0])
         plain = standardise(args[0], self.args["eval_mean"], self.args["eval_std"], axis)
-        if plain is None:
+        trained = standardise(args[0], self.args["mean"], self.args["std"], axis)
+        if plain is None or trained is None:
+            return None
+        if unlikely(plain, self.args["eval_std"], axis) > unlikely(trained, self.args["std"], axis):
             return None
         shape = [1] * plain.dim()
         shape[axis] = -1
@@ -80,3 +86,18 @@ class MatchEvaluation(StandardiseInputs):
         std = torch.tensor(self.args["std"], dtype=plain.dtype, device=plain.device).reshape(shape)
         self.applied += 1
         return (plain * std + mean, *args[1:])
+
+
+def unlikely(standardised: Tensor, std: list[float], axis: int) -> float:
+    """How far values are from independent Gaussian features: the median over these of the negative log-likelihood.
+
+    Args:
+        standardised: the values, less the mean and over the deviation of each feature.
+        std: these deviations.
+        axis: along which features differ.
+    """
+    others = [d for d in range(standardised.dim()) if d != axis]
+    squares = standardised.double().square()
+    distance = squares.mean(dim=others) if others else squares
+    scale = torch.tensor([max(s, MIN_STD) for s in std], dtype=torch.float64, device=standardised.device)
+    return float((distance / 2 + scale.log()).median())

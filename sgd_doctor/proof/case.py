@@ -31,6 +31,8 @@ OWN_FAULT_OF_KNOB = 10.0
 """The same for what works through the optimisation: without raw inputs, or without a decay, the written rate is the
 one that such loops train with, unless it was wrong besides."""
 PAST_THE_BREAK = 30
+PAST_THE_EVALUATION = 5
+"""Steps behind an evaluation that a replay has to make so that the evaluation is over."""
 BROKEN = 3.0
 """A loss of so many times its start, over ten steps, is a break that a deciding run has to reach."""
 SEEDS = (20_011, 30_011, 40_009)
@@ -183,9 +185,9 @@ class Case:
         changed, written = (h.loss[-1] for h in found) if found is not None else (None, None)
         return changed is not None and written is not None and changed > written
 
-    def telling(self) -> int:
-        """Steps of a deciding run: past the point where the watched run broke, where it did so late, and SHORT steps
-        into the stage of the script that was traced."""
+    def telling(self, metric: str = "loss") -> int:
+        """Steps of a deciding run: past the point where the watched run broke, where it did so late, SHORT steps into
+        the stage of the script that was traced, and past the first evaluation where that is what ``metric`` measures."""
         loss = self.observed.column("loss")
         first = self.observed.facts.nonfinite
         start = stats.finite_median(loss[:5])
@@ -194,7 +196,11 @@ class Case:
         late = [first.step] if first is not None else [10 * int(broken[-1]) + 10] if len(broken) else []
         traced = self.observed.facts.trace_step
         stage = traced + SHORT if traced > 1 else 0
-        return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage)))
+        evaluated = 0
+        if metric == "held_out_loss":
+            passes = [h.steps[0] for h in self.observed.facts.held_out if h.steps]
+            evaluated = max(passes, default=0) + PAST_THE_EVALUATION
+        return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage, evaluated)))
 
     def unproven(self, suspicions: Sequence[Suspicion], *, cut: bool = False) -> None:
         """Suspicions that no run speaks for or against; ``cut``: those that were begun ran out of time."""

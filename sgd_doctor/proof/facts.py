@@ -33,7 +33,7 @@ class FactProver:
             self.case.conclude(suspicion, None, None)
             self.case.untreated = suspicion.check
             return True
-        steps = self.case.length(self.case.telling())
+        steps = self.case.length(self.case.telling(suspicion.metric))
         treatment = suspicion.treatments[0]
         control, treated = self.case.lab.run(
             [self.case.applied, (*self.case.applied, *treatment.interventions)],
@@ -114,9 +114,9 @@ class FactProver:
 
     def settle(self) -> None:
         """Each pattern that was supposed to hurt, alone put back: harm, or advice; the others are advice."""
-        steps = self.case.length(self.case.telling())
         for item in self.case.tentative:
             metric = item.suspicion.metric
+            steps = self.case.length(self.case.telling(metric))
             why = f"{item.suspicion.check}: put back, with the other changes on"
             control, treated = self.case.lab.run(
                 [self.case.supposed(without=item), self.case.applied], steps, metric, why
