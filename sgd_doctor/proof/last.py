@@ -13,6 +13,7 @@ from sgd_doctor.findings import Evidence, Intervention, Rule, Severity, Suspicio
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import LrExperiments, obstacle
 from sgd_doctor.proof.case import SET_ASIDE, Case, shown
+from sgd_doctor.recording import Recording
 
 STEPS, LEAST_STEPS = 200, 100
 """Steps within which a sound loop memorises one batch; with fewer than the second nothing is said about it."""
@@ -152,21 +153,30 @@ class LastProver:
         return Seen(Outcome.UNSEEN, text)
 
     def little(self, suspicion: Suspicion, permuted: tuple[Intervention, ...] | None) -> Seen | None:
-        """Whether labels that tell nothing are clearly worse than the script's own."""
+        """Whether labels that tell nothing are clearly worse than the script's own, and not by memorising alone."""
         if permuted is None:
             return None
         steps = self.case.length(min(MAX_LONGER, self.case.observed.steps), arms=3)
-        arms = [self.case.applied, (*self.case.applied, *permuted)]
+        aside = () if self.case.observed.facts.held_out else (SET_ASIDE,)
+        arms = [(*aside, *self.case.applied), (*aside, *self.case.applied, *permuted)]
         own, other = self.case.lab.run(arms, steps, suspicion.metric, f"{suspicion.check}: do the labels tell nothing?")
         if own.recording is None or other.recording is None:
             return None
         first, second = (t.recording.column(suspicion.metric)[:steps] for t in (own, other) if t.recording is not None)
         first, second = stats.tail(first, 0.5), stats.tail(second, 0.5)
         gain = stats.finite_mean(second) - stats.finite_mean(first)
-        if not gain > SURE * stats.paired_interval(second, first):
+        if not gain > SURE * stats.paired_interval(second, first) or self.memorised(own.recording):
             return None
         text = f"with the labels of each batch permuted the loss is {shown(other.raw)}, as written {shown(own.raw)}"
         return Seen(Outcome.LITTLE, text, own, other)
+
+    def memorised(self, recording: Recording) -> bool:
+        """Whether no evaluation of unseen samples was ever better than the best constant answer."""
+        task = self.case.observed.facts.task
+        trivial = task.trivial_loss if task is not None else None
+        groups = [[v for v in h.loss if v is not None] for h in recording.facts.held_out if h.samples >= LEAST_UNSEEN]
+        worst = max((min(g) for g in groups if g), default=None)
+        return bool(trivial) and worst is not None and worst > (trivial or 0.0)
 
     def later(self, suspicion: Suspicion) -> Seen | None:
         """Whether a script that was stopped learns something when it goes on."""

@@ -84,3 +84,26 @@ HEALTHY = {
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, DATA + HEALTHY[kind], NAME, steps=110)
+
+
+A_LITTLE = """
+from sklearn.datasets import load_digits
+images, labels = (torch.as_tensor(part) for part in load_digits(return_X_y=True))
+images = images.float() / 16
+X, y, unseen, truth = images[:1000], labels[:1000][torch.randperm(1000)], images[1000:], labels[1000:]
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+for epoch in range(10):
+    model.train()
+    for i in torch.randperm(1000).split(50):
+        optimizer.zero_grad()
+        F.cross_entropy(model(X[i]), y[i]).backward()  # here
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        print(F.cross_entropy(model(unseen), truth).item())
+"""
+
+
+def test_labels_that_are_memorised_slowly_are_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + A_LITTLE, NAME, steps=200)
