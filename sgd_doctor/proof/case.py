@@ -187,7 +187,7 @@ class Case:
 
     def telling(self, metric: str = "loss") -> int:
         """Steps of a deciding run: past the point where the watched run broke, where it did so late, SHORT steps into
-        the stage of the script that was traced, and past the first evaluation where that is what ``metric`` measures."""
+        the traced stage of the script, and past the first evaluation where that is what ``metric`` measures."""
         loss = self.observed.column("loss")
         first = self.observed.facts.nonfinite
         start = stats.finite_median(loss[:5])
