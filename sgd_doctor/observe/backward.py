@@ -48,6 +48,7 @@ class BackwardWatch(Part):
             applier.before_backward(loss)
         o.signals.backward_begins(loss, o.traced, power_of_two(o.unit))
         if o.pair is not None:
+            o.calls.settle()
             o.pending = {
                 "task_loss": o.pair.loss,
                 "accuracy": _nan(o.pair.accuracy),

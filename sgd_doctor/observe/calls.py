@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from sgd_doctor.observe.features import FeatureStatistics
 from sgd_doctor.observe.guard import Part, guarded
 from sgd_doctor.observe.structure import drops
-from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, measure
+from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, Pair, TargetStatistics, measure
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
 
 DIFFERENCES = {"sub", "rsub", "__sub__", "__rsub__"}
 TRAINING_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {
@@ -21,8 +26,28 @@ EVALUATION_PAIRS = LOSS_FUNCTIONS | DIFFERENCES | {"eq", "__eq__", "ne", "__ne__
 """And without gradients: a loss, an error, or predictions compared with labels."""
 
 
+@dataclass(frozen=True)
+class _Met:
+    """Outputs of ``root(*args)`` that met what may be their target."""
+
+    output: Tensor
+    target: Tensor
+    name: str
+    pair: Pair
+    root: nn.Module | None
+    args: tuple[Any, ...]
+    inside: bool
+
+
 class CallWatch(Part):
     """Called by the tracer, which is on for chosen steps only."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(observer)
+        self._open: _Met | None = None
+        """What a loss function may still outrank before this step's backward."""
+        self._before = TargetStatistics()
+        """The statistics of the targets without it."""
 
     @guarded
     def meet(self, output: Tensor, target: Tensor, name: str, site: int) -> None:
@@ -30,6 +55,8 @@ class CallWatch(Part):
         o = self.observer
         if name not in (EVALUATION_PAIRS if o.evaluating else TRAINING_PAIRS):
             return
+        if name == "__getitem__" and target.dtype == torch.bool:
+            return  # a mask
         is_loss = name in LOSS_FUNCTIONS
         if o.evaluating:
             o.held_out.meet(output, target, name, o.last_output, o.targets)
@@ -42,16 +69,30 @@ class CallWatch(Part):
         outranked = o.pair_inside and not inside  # what a model computes within may be a loss beside the real one
         if o.pair is not None and not outranked and (o.pair_is_loss or not is_loss):
             return
-        pair = measure(output, target, name, o.targets)
+        if o.pair is None:
+            self._before = o.targets.copy()
+        statistics = self._before.copy()
+        pair = measure(output, target, name, statistics)
         if pair is not None:
-            o.pair, o.pair_is_loss, o.pair_inside = pair, is_loss and not inside, inside
+            o.pair, o.pair_is_loss, o.pair_inside, o.targets = pair, is_loss and not inside, inside, statistics
             o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
-            o.signals.pair(output, target, pair)
-            if o.measure_task and o.root is not None and not inside:
-                o.pool.add(o.root, o.root_args, target, name)
-            if o.root is not None:
-                for applier in o.appliers:
-                    applier.meets(o.root, o.root_args, target, name)
+            self._open = _Met(output, target, name, pair, o.root, o.root_args, inside)
+            if o.pair_is_loss:
+                self.settle()
+
+    def settle(self) -> None:
+        """Nothing outranks the pair any more: these are the targets."""
+        met, o = self._open, self.observer
+        self._open = None
+        if met is None or met.pair is not o.pair:
+            return
+        o.signals.pair(met.output, met.target, met.pair)
+        if met.root is None:
+            return
+        if o.measure_task and not met.inside:
+            o.pool.add(met.root, met.args, met.target, met.name)
+        for applier in o.appliers:
+            applier.meets(met.root, met.args, met.target, met.name)
 
     @guarded
     def meet_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +60,9 @@ class TargetStatistics:
     mean: float = 0.0
     squares: float = 0.0
     classes: int = 0
+
+    def copy(self) -> TargetStatistics:
+        return replace(self, counts=dict(self.counts))
 
     def add(self, kind: str, target: Tensor, classes: int) -> None:
         self.classes = max(self.classes, classes)

@@ -57,3 +57,10 @@ def test_a_short_run_that_has_learned_much_already_is_left_in_peace(tmp_path: Pa
 def test_longer_script_is_left_in_peace(tmp_path: Path) -> None:
     report = diagnosed(tmp_path, DATA + MODEL.format(steps=300), steps=300)
     assert not [f for f in report.findings if f.check == "undertrained"]
+
+
+def test_a_mask_over_the_outputs_is_no_target(tmp_path: Path) -> None:
+    masked = SLOW.format(epochs=12).replace("model(X), three", "model(X)[few], three[few]")
+    script = DATA + "few = torch.arange(400) % 8 == 0\n" + masked
+    (found,) = diagnosed(tmp_path, script, only=(NAME,)).problems
+    assert "a constant answer has 1.0" in found.title or "a constant answer has 1.1" in found.title, found.title
