@@ -16,6 +16,7 @@ from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Rule, Severity, Suspicion
 from sgd_doctor.lab import Lab
 from sgd_doctor.learning_rate import LrExperiments, obstacle
+from sgd_doctor.proof.ahead import AheadProver
 from sgd_doctor.proof.case import LEAST_STEPS, Case, Diagnosis, Proven
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
@@ -45,7 +46,7 @@ class Examiner:
         self.case = Case(lab, seconds_left=seconds_left, probes=probes, ask=self.ask)
         self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
-        self.last = LastProver(self.case)
+        self.ahead, self.last = AheadProver(self.case), LastProver(self.case)
         self.symptoms: list[Suspicion] = []
 
     @property
@@ -64,7 +65,7 @@ class Examiner:
             if facts:
                 go_on = self.facts.prove_fact(facts[0])
             else:
-                go_on = self.experiments([s for s in open_ if s.rule not in (Rule.NOTE, Rule.LAST)])
+                go_on = self.experiments([s for s in open_ if s.rule not in (Rule.NOTE, Rule.LAST, Rule.MEASURED)])
             if not go_on:
                 break
             # A treated run is short: what it makes suspicious counts where the whole run was so, too.
@@ -74,6 +75,7 @@ class Examiner:
                 if s.rule in (Rule.FACT, Rule.LOWER_LR, Rule.HIGHER_LR) or s.check in at_first
             ]
         self.facts.settle()
+        self.ahead.prove([s for s in first if s.rule is Rule.MEASURED])
         self.held_out.prove([s for s in first if s.rule is Rule.HELD_OUT])
         self.last.prove([s for s in first if s.rule is Rule.LAST or (s.rule is Rule.SYMPTOM and s.treatments)])
         self.remarks([s for s in first if s.rule is Rule.NOTE])

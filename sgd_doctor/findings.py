@@ -48,6 +48,8 @@ class Rule(str, Enum):
     """Judged by the error on held-out data after a longer run."""
     SYMPTOM = "symptom"
     """Something seen; stands first only where no cause was found."""
+    MEASURED = "measured"
+    """Decided by what a replay measures."""
     LAST = "last"
     """Asked only where no cause was found and no learning rate learns anything."""
     NOTE = "note"

@@ -171,6 +171,17 @@ class Comparison(msgspec.Struct, frozen=True):
     """Of predictions that another threshold (0, which is a probability of one half) would change."""
 
 
+class Answers(msgspec.Struct, frozen=True):
+    """Where the targets of a sequence stand in the model's own input."""
+
+    argument: int
+    """Number of the positional argument."""
+    shift: int
+    """0: at the position of the output; 1: at the next one."""
+    axis: int
+    """Dimension of the argument along which positions count."""
+
+
 class Culprit(msgspec.Struct, frozen=True):
     """The operation that made the first value that is not finite."""
 
@@ -228,6 +239,10 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     scaling: Scaling | None = None
     curvature: tuple[float, ...] = ()
     """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
+    answers: Answers | None = None
+    """Where the targets of a sequence stand in the model's own input."""
+    look_ahead: float | None = None
+    """Where it was measured: how far an output moves with the token that is its answer, in standard deviations."""
     leaking_feature: int | None = None
     """A single feature that is the label itself."""
     nonfinite_share: float = 0.0

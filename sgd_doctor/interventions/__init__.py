@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sgd_doctor.findings import Intervention
+from sgd_doctor.interventions.answers import LookAhead
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.interventions.curvature import MeasureCurvature
 from sgd_doctor.interventions.functions import DropFunction, MoveAxes, ReshapeTarget, StandardiseOperand
@@ -96,6 +97,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
     "measure-curvature": MeasureCurvature,
+    "look-ahead": LookAhead,
     "set-aside": SetAside,
 }
 

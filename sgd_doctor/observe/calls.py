@@ -89,6 +89,7 @@ class CallWatch(Part):
         o.signals.pair(met.output, met.target, met.pair)
         if met.root is None:
             return
+        o.signals.answers.look(met.args, met.target)
         if o.measure_task and not met.inside:
             o.pool.add(met.root, met.args, met.target, met.name)
         for applier in o.appliers:

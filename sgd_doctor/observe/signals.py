@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgd_doctor.observe.answers import AnswerRecorder
 from sgd_doctor.observe.clips import ClipRecorder
 from sgd_doctor.observe.comparisons import ComparisonRecorder
 from sgd_doctor.observe.features import FeatureStatistics, first_tensor
@@ -108,6 +109,8 @@ class SignalRecorder(Part):
         self.comparisons = ComparisonRecorder()
         self.repeated: list[SharedModule] = []
         self.curvature: list[float] = []
+        self.answers = AnswerRecorder()
+        self.look_ahead: float | None = None
 
     # -- modules
 
@@ -284,6 +287,8 @@ class SignalRecorder(Part):
             graph_sizes=tuple(self.graph_sizes),
             scaling=self.observer.scaling.freeze(),
             curvature=tuple(self.curvature),
+            answers=self.answers.freeze(),
+            look_ahead=self.look_ahead,
             shared_states=tuple(self.shared),
             data_writes=tuple(self.data_writes),
             comparisons=self.comparisons.freeze(),
