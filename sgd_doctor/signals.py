@@ -239,6 +239,9 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     scaling: Scaling | None = None
     curvature: tuple[float, ...] = ()
     """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
+    output_spreads: tuple[tuple[int, float], ...] = ()
+    """Optimizer step, and deviation of the model's outputs over the samples of a batch in units of their root mean
+    square."""
     answers: Answers | None = None
     """Where the targets of a sequence stand in the model's own input."""
     look_ahead: float | None = None

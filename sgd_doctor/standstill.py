@@ -20,6 +20,11 @@ UNMOVED = 0.97
 """The same over the loss of the first steps, where the targets are not known."""
 FALLING = 0.01
 """Fall from the second quarter to the last, in the same unit, of a run that is on its way."""
+COLLAPSED = 0.1
+"""Spread of the outputs over the samples of a batch, in units of their size, below which they say nothing about the
+samples, and ..."""
+SHRUNK = 0.25
+"""... as a share of that in the first step: outputs that were alike from the start were not pulled together."""
 SURE = 3.0
 """Standard errors by which such a fall exceeds the noise of the batches."""
 
@@ -76,6 +81,18 @@ def standstill(recording: Recording) -> Standstill | None:
     end = float(stats.tail(loss).mean())
     moved = not end > (NOTHING if scale.trivial else UNMOVED) * unit
     return None if moved else Standstill(end, unit, scale.trivial)
+
+
+def collapsed(recording: Recording) -> tuple[float, float] | None:
+    """Spread of the outputs over samples at first and at last, in units of their size, of a run that made all outputs
+    alike and whose loss stands still: what becomes of distances that shrink (triplets, contrastive losses)."""
+    loss, spreads = recording.column("loss"), [s for _, s in recording.facts.signals.output_spreads]
+    learning = [o for o in recording.facts.optimizers if o.steps]
+    if len(loss) < LEAST_STEPS or len(spreads) < 3 or len(learning) != 1 or not np.isfinite(loss).all():
+        return None
+    if not loss.min() >= 0 or not spreads[-1] < COLLAPSED or not spreads[-1] < SHRUNK * spreads[0]:
+        return None
+    return (spreads[0], spreads[-1]) if stats.tail(loss).mean() > UNMOVED * initial(loss) else None
 
 
 def experiments(recording: Recording) -> tuple[Treatment, ...]:

@@ -117,8 +117,8 @@ class LabelsMisaligned(Check):
             return Suspicion(
                 check=self.name,
                 severity=Severity.WARNING,
-                title="the labels seem to have nothing to do with the inputs: the training loss falls to "
-                f"{training:.3g}, and held-out data stay at chance",
+                title=f"nothing that is learned holds for held-out data: the training loss falls to {training:.3g}, "
+                "they stay at chance, as where labels do not belong to their inputs",
                 rule=Rule.SYMPTOM,
                 location=recording.location(task.loss_site),
                 evidence=(
@@ -132,7 +132,7 @@ class LabelsMisaligned(Check):
                 ),
                 explains=("overfitting", "undertrained", "missing-weight-decay", "bn-eval-gap"),
                 advice="look at some pairs of input and label by eye; shuffle both with the same permutation, and give "
-                "held-out data the same preparation as training data",
+                "held-out data the same preparation as training data; if that is right, more samples are needed",
                 confidence=Confidence.LIKELY,
                 last_resort=True,
             )

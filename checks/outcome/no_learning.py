@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Confidence, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
-from sgd_doctor.standstill import LEAST_STEPS, Standstill, experiments, standstill
+from sgd_doctor.standstill import COLLAPSED, LEAST_STEPS, Standstill, collapsed, experiments, standstill
 
 ALIKE = 1e-3
 """Spread of the outputs over the samples of a batch, over the spread of the targets, of outputs that are all alike."""
@@ -49,7 +50,8 @@ class NoLearning(Check):
 
     ## Known limits
     Several optimizers that play against each other, losses of both signs and targets that a model makes (GAN, policy
-    gradients, Q-learning) are left out: their losses need not fall. Outputs that are all alike and activations at their
+    gradients, Q-learning) are left out: their losses need not fall. Where a loss compares outputs with each other
+    (triplets), it is said only if all outputs became alike. Elsewhere outputs that are alike and activations at their
     bounds are named as evidence here and are no findings of their own.
 
     ## References
@@ -67,7 +69,7 @@ class NoLearning(Check):
             raise NotChecked(f"fewer than {LEAST_STEPS} steps were watched")
         found = standstill(recording)
         if found is None:
-            return None
+            return self._collapsed(recording)
         task = recording.facts.task
         steps = recording.event_sites("backward")
         return Suspicion(
@@ -82,6 +84,28 @@ class NoLearning(Check):
             "layer, and what reaches the model",
             metric="task_loss" if found.constant else "loss",
             confidence=Confidence.LIKELY,
+            last_resort=True,
+        )
+
+    def _collapsed(self, recording: Recording) -> Suspicion | None:
+        """Outputs that became alike for all samples, where the loss compares them with each other."""
+        spreads = collapsed(recording)
+        if spreads is None:
+            return None
+        first, last = spreads
+        end = float(stats.tail(recording.column("loss")).mean())
+        text = f"outputs of different samples differ by {last:.2g} of their size, in the first steps by {first:.2g}"
+        steps = recording.event_sites("backward")
+        return Suspicion(
+            check=self.name,
+            severity=Severity.WARNING,
+            title=f"the model gives the same output for every sample, and the loss stays at {end:.3g}",
+            rule=Rule.SYMPTOM,
+            location=recording.location(steps[0] if steps else -1),
+            evidence=(Evidence("output_spread", float(f"{last:.2g}"), f"> {COLLAPSED:g}", text),),
+            explains=("vanishing-gradient", "dead-relu"),
+            advice="look at which distances the loss makes small and which large (similarities in place of distances "
+            "have the other sign), and try a lower lr or easier negatives",
             last_resort=True,
         )
 

@@ -174,6 +174,8 @@ class ForwardWatch(Part):
             outputs = list(tensors_in(output))
             o.tracer.model_returned(outputs, o.traced and not o.structure.learns(module))
             o.last_output = next((t for t in outputs if t.is_floating_point()), None)
+        if power_of_two(o.unit) and not o.evaluating and torch.is_grad_enabled():
+            o.signals.model_output(output, o.root_args)
         self.want_first = self.want_next = self.want_modes = self.quiet = False
         if o.evaluating and self.unit_roots and (module.training or id(module) not in self.unit_roots):
             # A teacher or a target network amid a training step: what follows is training again.

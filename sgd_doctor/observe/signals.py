@@ -22,7 +22,7 @@ from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, shape_of, storable, thinned
+from sgd_doctor.observe.tensors import plain, shape_of, storable, tensors_in, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
 from sgd_doctor.signals import (
     Activation,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 NEAR_BOUND = 0.01
 MAX_PLACES = 128
 MAX_BATCHES = 64
+LEAST_SAMPLES = 8
+"""Samples in a batch from which the spread of the outputs over them is told."""
 MAX_BUILT = 64
 EVAL_BATCHES = 8
 MAX_WRITES = 8
@@ -111,6 +113,7 @@ class SignalRecorder(Part):
         self.curvature: list[float] = []
         self.answers = AnswerRecorder()
         self.look_ahead: float | None = None
+        self.output_spreads: list[tuple[int, float]] = []
 
     # -- modules
 
@@ -188,6 +191,22 @@ class SignalRecorder(Part):
         place.units = max(place.units, int(values[0].numel()))
         place.dead.append(_dead_share(values) if name in RECTIFIERS else 0.0)
         place.saturated.append(_saturated_share(name, values) if name in BOUNDED else 0.0)
+
+    @torch.no_grad()
+    def model_output(self, output: Any, args: tuple[Any, ...]) -> None:
+        """What the model made of a batch of training samples that differ."""
+        given, made = first_tensor(args), next((t for t in tensors_in(output) if t.is_floating_point()), None)
+        if given is None or made is None or len(self.output_spreads) >= MAX_BATCHES:
+            return
+        if min(given.dim(), made.dim()) < 2 or len(made) < LEAST_SAMPLES or len(given) != len(made):
+            return
+        if not plain(made) or not bool((given[1:] != given[:1]).any()):
+            return
+        values = made.detach().reshape(len(made), -1).float()
+        size = float(values.square().mean().sqrt())
+        if 0 < size < math.inf:
+            spread = float(values.std(dim=0).square().mean().sqrt()) / size
+            self.output_spreads.append((self.observer.steps.count, spread))
 
     # -- targets
 
@@ -289,6 +308,7 @@ class SignalRecorder(Part):
             curvature=tuple(self.curvature),
             answers=self.answers.freeze(),
             look_ahead=self.look_ahead,
+            output_spreads=tuple(self.output_spreads),
             shared_states=tuple(self.shared),
             data_writes=tuple(self.data_writes),
             comparisons=self.comparisons.freeze(),

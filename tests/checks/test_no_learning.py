@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sgd_doctor.findings import Confidence, Severity
-from tests.checks.cases import DATA, LOOP, diagnosed, fault
+from tests.checks.cases import DATA, LOOP, diagnosed, fault, silent
 
 NAME = "no-learning"
 
@@ -64,3 +64,49 @@ QUIET = {
 def test_loss_that_falls_or_need_not_fall_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     report = diagnosed(tmp_path, DATA + MODEL + QUIET[kind].replace("X[i + 1]", "X[(i + 1) % 400]"), only=(NAME,))
     assert not report.findings, [(f.check, f.title) for f in report.findings]
+
+
+TRIPLETS = (
+    DATA
+    + """
+from sklearn.datasets import load_digits
+images, labels = (torch.as_tensor(part) for part in load_digits(return_X_y=True))
+images = images.float() / 16
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 16))
+
+    def forward(self, x):
+        return F.normalize(self.body(x), dim=1)
+
+
+net, groups = Net(), [(labels == k).nonzero().flatten() for k in range(10)]
+optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
+
+
+def pick(kinds):
+    return torch.stack([groups[k][torch.randint(0, 170, ())] for k in kinds.tolist()])
+
+
+for step in range(150):
+    kind = torch.randint(0, 10, (32,))
+    anchor, near, far = (net(images[pick(k)]) for k in (kind, kind, (kind + 1 + step % 9) % 10))
+    pulled, pushed = F.cosine_similarity(anchor, {pulled}), F.cosine_similarity(anchor, {pushed})
+    loss = F.relu(pushed - pulled + 0.5).mean()
+    optimizer.zero_grad()
+    loss.backward()  # here
+    optimizer.step()
+"""
+)
+
+
+def test_outputs_that_a_loss_pulls_together_are_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, TRIPLETS.format(pulled="far", pushed="near"), NAME, steps=150)
+    assert "same output for every sample" in found.title
+
+
+def test_triplets_that_are_told_apart_are_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, TRIPLETS.format(pulled="near", pushed="far"), NAME)
