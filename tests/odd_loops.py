@@ -193,8 +193,8 @@ _LOOPS = {
             def __init__(s): super().__init__(); s.l = nn.Linear(3, 3)
             def forward(s, x, into): into.append(s.l(x))
         a, g, n = A(), G(), N()
-        opt = torch.optim.SGD([*a.parameters(), *g.parameters(), *n.parameters()], 1e-1)
-        for i in range(40):
+        opt = torch.optim.SGD([*a.parameters(), *g.parameters(), *n.parameters()], 3e-1)
+        for i in range(80):
             x = torch.randn(8, 4); box = []
             n(next(g(a(x)[0])), into=box)
             loss = nn.functional.cross_entropy(box[0], x.argmax(1) % 3)

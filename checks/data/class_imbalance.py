@@ -67,9 +67,12 @@ class ClassImbalance(Check):
         shares = self._shares(recording, task)
         if len(shares) < 2 or task.loss_name not in LOSSES or len(targets.batches) < LEAST_BATCHES:
             return None
-        top, last = max(shares, key=lambda k: shares[k]), targets.batches[-1]
-        constant = last.predicted == top and (last.predicted_share or 0.0) >= ONE_CLASS
-        if not shares[top] >= MAJORITY or not constant or not any((b.entropy or 0.0) > 0 for b in targets.batches):
+        # Of a batch without any rare sample, one class throughout is the right answer.
+        mixed = [b for b in targets.batches if (b.entropy or 0.0) > 0]
+        if not mixed:
+            return None
+        top, last = max(shares, key=lambda k: shares[k]), mixed[-1]
+        if not shares[top] >= MAJORITY or last.predicted != top or not (last.predicted_share or 0.0) >= ONE_CLASS:
             return None
         return self._suspicion(recording, task, shares, top)
 
