@@ -6,7 +6,7 @@ def task(n, length, seed):
     """Weighted sum of a noisy sequence, the late values counting most."""
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(n, length, 2, generator=g)
-    x[torch.rand(n, generator=g) < 0.02] *= 12
+    x[torch.rand(n, generator=g) < 0.02] *= 16
     decay = 0.9 ** torch.arange(length - 1, -1, -1).float()
     return x, (x[..., 0] * decay).sum(1, keepdim=True) / 2
 
