@@ -90,9 +90,11 @@ def summary_of(recording: Recording, verdict: str, findings: Sequence[Finding], 
         more = f" ({len(problems) - 1} more below)" if len(problems) > 1 else ""
         return f"{problems[0].title}{more}."
     if verdict == "healthy":
-        loss = recording.column("loss")
+        stage = stats.last_stage(recording.column("optimizer"))
+        loss = recording.column("loss")[stage:]
         start, end = stats.finite_median(loss[:3]), stats.finite_mean(stats.tail(loss))
-        fell = f"; the loss went from {start:.3g} to {end:.3g}" if math.isfinite(start) and math.isfinite(end) else ""
+        late = f" from step {stage} on" * (stage > 0)
+        fell = f"; the loss went from {start:.3g} to {end:.3g}{late}" if math.isfinite(start) and math.isfinite(end) else ""
         return f"{steps} were watched and nothing harmful was found{fell}."
     if undecided:
         return f"{undecided[0].upper()}{undecided[1:]}. No cause was found."

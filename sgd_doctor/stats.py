@@ -37,6 +37,20 @@ def finite_max(values: Array) -> float:
     return float(kept.max()) if len(kept) else math.nan
 
 
+STAGE = 20
+"""Steps that one optimizer makes in a row where several follow each other; fewer mean that they take turns."""
+
+
+def last_stage(optimizer: Array) -> int:
+    """First step of the last stage of a script that trains one model after the other.
+
+    Args:
+        optimizer: number of the optimizer that made each step.
+    """
+    changes = np.flatnonzero(np.diff(optimizer) != 0) + 1
+    return int(changes[-1]) if len(changes) and len(optimizer) >= STAGE * (len(changes) + 1) else 0
+
+
 WORST = 10.0
 
 

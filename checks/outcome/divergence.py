@@ -58,6 +58,7 @@ class Divergence(Check):
         loss = recording.column("loss")
         if not len(loss):
             raise NotChecked("no loss was recorded")
+        stage = stats.last_stage(recording.column("optimizer"))
         bad = np.flatnonzero(~np.isfinite(loss))
         facts = recording.facts
         first = facts.nonfinite
@@ -65,6 +66,7 @@ class Divergence(Check):
             raise NotChecked("no backward call was seen")  # the loss is recorded there
         if (first is not None or len(bad)) and not _recovered(loss):
             return self._nonfinite(recording, int(bad[0]) if len(bad) else first.step if first else 0)
+        loss = loss[stage:]
         start, end = stats.finite_median(loss[:5]), stats.finite_mean(stats.tail(loss))
         if len(loss) < 10 or not (start > 0 and end > GROWTH * start):
             return None

@@ -21,7 +21,8 @@ _SEARCHED_LINES = 400
 def owners(roots: Sequence[nn.Module], sites: SiteTable, built: Mapping[int, int]) -> dict[int, Stray]:
     """The unregistered tensors of ``roots`` by id, with the attribute that holds them."""
     found: dict[int, Stray] = {}
-    registered = {id(m) for root in roots for m in root.modules()}
+    # A layer that is called by itself is a root as well, and may be what a model keeps in a list or dict.
+    registered = {id(m) for root in roots if root._modules for m in root.modules()}
     for root in roots:
         for name, module in root.named_modules():
             for attribute, value in vars(module).items():

@@ -230,6 +230,9 @@ class StructureRecorder:
         held = self.held_by_optimizers()
         inside = {id(p) for root in self.roots.values() for p in root.parameters()}
         self.leaf_parameters = max(self.leaf_parameters, sum(id(t) in held or id(t) in inside for t in leaves))
+        # A layer that is called by itself may be one that a model keeps in a list or dict.
+        layers = {id(p) for root in self.roots.values() if not root._modules for p in root.parameters()}
+        inside = {id(p) for root in self.roots.values() if root._modules for p in root.parameters()}
         unknown = [
             t for t in leaves if id(t) not in held and id(t) not in inside and id(t) not in self.fresh_parameters
         ]
@@ -238,6 +241,8 @@ class StructureRecorder:
         found = owners(list(self.roots.values()), self.sites, self.module_sites)
         for tensor in unknown:
             stray = found.get(id(tensor))
+            if id(tensor) in layers and (stray is None or not stray.attribute):
+                continue
             if stray is None and (isinstance(tensor, nn.Parameter) or not self.roots):
                 stray = Stray(name=f"tensor {tuple(tensor.shape)}", shape=tuple(tensor.shape), attribute="")
             if stray is None or len(self.strays) >= MAX_STRAYS or id(tensor) in self.strays or not plain(tensor):

@@ -82,6 +82,33 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     advised(tmp_path, script, NAME)
 
 
+CALLED_BY_ITSELF = """
+class Factors(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Embedding(20, 1)
+        self.tables = {name: nn.Embedding(20, 4) for name in ("row", "column")}  # here
+
+    def forward(self, row, column):
+        return self.bias(row)[:, 0] + (self.tables["row"](row) * self.tables["column"](column)).sum(1)
+
+    def size(self, row):
+        return self.tables["row"](row).square().mean()
+
+truth = torch.randn(20, 4) @ torch.randn(4, 20)
+model = Factors()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+for step in range(80):
+    i, j = torch.randint(0, 20, (2, 64))
+    loss = F.mse_loss(model(i, j), truth[i, j]) + 1e-4 * model.size(i)
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+
+
+def test_layers_in_a_dict_that_are_also_called_outside_of_the_model_are_named(tmp_path: Path) -> None:
+    assert "self.tables" in fault(tmp_path, DATA + CALLED_BY_ITSELF, NAME).title
+
+
 HEALTHY = {
     "repaired": DATA
     + LIST.format(layers="nn.ModuleList([nn.Linear(10, 64), nn.Linear(64, 8)])", each="self.layers")
