@@ -94,7 +94,11 @@ def summary_of(recording: Recording, verdict: str, findings: Sequence[Finding], 
         loss = recording.column("loss")[stage:]
         start, end = stats.finite_median(loss[:3]), stats.finite_mean(stats.tail(loss))
         late = f" from step {stage} on" * (stage > 0)
-        fell = f"; the loss went from {start:.3g} to {end:.3g}{late}" if math.isfinite(start) and math.isfinite(end) else ""
+        fell = (
+            f"; the loss went from {start:.3g} to {end:.3g}{late}"
+            if math.isfinite(start) and math.isfinite(end)
+            else ""
+        )
         return f"{steps} were watched and nothing harmful was found{fell}."
     if undecided:
         return f"{undecided[0].upper()}{undecided[1:]}. No cause was found."
