@@ -199,6 +199,24 @@ def cuts(recording: Recording) -> list[Operation]:
     return [trace[i] for i in sorted(found) if i < len(trace)]
 
 
+EXITS = ("numpy", "__array__", "tolist", "item")
+"""Ways out of torch, recorded so that a loss that comes back from there is explained: it has no graph."""
+
+
+def way_out(recording: Recording) -> Operation | None:
+    """The last way out of torch of something that this step computed (and not of the loss of the step before)."""
+    exits = [op for op in recording.facts.trace if op.name in EXITS and op.inputs and op.inputs[0].origin >= 0]
+    return exits[-1] if exits else None
+
+
+def hard_cuts(recording: Recording) -> list[Operation]:
+    """Those of :func:`cuts` that carry no gradient by their nature; none where the loss was made of plain numbers,
+    so that nothing says which operations (arguments are checked, actions drawn) it has to do with."""
+    if not ancestors(recording) and way_out(recording) is not None:
+        return []
+    return [cut for cut in cuts(recording) if cut.name in NOT_DIFFERENTIABLE]
+
+
 def at_site(recording: Recording, op: Operation) -> dict[str, Any]:
     """The arguments by which an intervention finds the calls of ``op``'s line again."""
     place = recording.site(op.site)

@@ -22,8 +22,8 @@ class GraphDetached(Check):
 
     ## What it means
     Somewhere between the parameters and the loss stands `.detach()`, `.data`, `.item()`, `.numpy()`,
-    `torch.tensor(...)` or `no_grad()`. Often `requires_grad_()` behind it silences the error that
-    `backward()` would raise.
+    `torch.tensor(...)` or `no_grad()`, or a derivative was computed without `create_graph=True`. Often
+    `requires_grad_()` behind it silences the error that `backward()` would raise.
 
     ## Why it hurts
     `backward()` stops at the cut. The optimizer steps, but has no gradient, and the weights stay as they are.
@@ -69,8 +69,11 @@ class GraphDetached(Check):
             raise NotChecked("no optimizer holds a trainable parameter")
         dead = [p for p in held if not p.gradient and not p.changed]
         found = trace.cuts(recording)
-        if any(cut.name in trace.NOT_DIFFERENTIABLE for cut in found):
+        if trace.hard_cuts(recording):
             return None  # nondifferentiable-op says more
+        derivative = next((cut for cut in found if cut.name == "grad"), None)
+        if derivative is not None and not dead:
+            return self._derivative(recording, derivative)
         if len(dead) == len(held):
             return self._whole(recording, structure, dead, found)
         return self._part(recording, dead, held, found) or self._one_optimizer(recording, structure, dead)
@@ -80,7 +83,7 @@ class GraphDetached(Check):
     ) -> Suspicion | None:
         if structure.leaf_parameters or any(p.gradient for p in structure.parameters) or structure.strays:
             return None  # other tensors learn: stale-optimizer, unregistered-params
-        cut = next((op for op in reversed(found) if op.name in CUTS), None) or self._exit(recording)
+        cut = next((op for op in reversed(found) if op.name in CUTS), None) or trace.way_out(recording)
         if cut is None and trace.misused(recording) is not None:
             return None  # wrong-variable-in-loss says more
         site, how = place_of(recording, cut)
@@ -129,12 +132,31 @@ class GraphDetached(Check):
             )
         return None
 
-    @staticmethod
-    def _exit(recording: Recording) -> Operation | None:
-        """The last way out of torch of something that this step computed (and not of the loss of the step before)."""
-        names = ("numpy", "__array__", "tolist", "item")
-        exits = [op for op in recording.facts.trace if op.name in names and op.inputs and op.inputs[0].origin >= 0]
-        return exits[-1] if exits else None
+    def _derivative(self, recording: Recording, cut: Operation) -> Suspicion:
+        """A derivative of the model's output that the loss is made of, and that has no graph itself."""
+        place, args = recording.site(cut.site), trace.at_site(recording, cut)
+        change = args | {"arg": "create_graph", "position": 4, "value": True}
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title="the derivative that autograd.grad gives here has no graph: to the loss made of it, it is a constant",
+            rule=Rule.FACT,
+            location=recording.location(cut.site),
+            evidence=(
+                Evidence(
+                    "derivative_without_graph", 1, "0", "the loss depends on it, and no gradient passes through it"
+                ),
+            ),
+            treatments=(Treatment((Intervention("set-function-argument", "create_graph=True", change),)),),
+            explains=("no-learning", "plateau", "slow-learning", "lr-too-low", "undertrained"),
+            advice="pass create_graph=True to torch.autograd.grad (retain_graph=True only keeps the old graph)",
+            edits=(
+                Edit("set-call-arg", {"function": "grad", "line": place.line, "arg": "create_graph", "value": True}),
+            )
+            if place is not None
+            else (),
+            needs_harm=True,
+        )
 
     def _suspicion(
         self,

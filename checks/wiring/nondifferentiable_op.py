@@ -72,7 +72,7 @@ class NondifferentiableOp(Check):
             raise NotChecked("no step was traced")
         held = [p for p in structure.parameters if p.in_optimizer and p.trainable]
         missing = sum(not p.gradient and not p.changed for p in held)
-        hard = next((c for c in trace.cuts(recording) if is_hard(c)), None)
+        hard = next(iter(trace.hard_cuts(recording)), None)
         if hard is not None and held and recording.facts.backwards >= 2 and missing >= SHARE * len(held):
             return self._suspicion(recording, hard, "ends the graph", missing, len(held))
         flat = self._flat(recording)

@@ -25,7 +25,7 @@ from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
-from sgd_doctor.observe.tensors import stand_in, transformed
+from sgd_doctor.observe.tensors import stand_in, tensors_in, transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -169,7 +169,7 @@ def _backward(o: Observer, patches: Patches) -> None:
     def grad(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             outputs, loss = _first(outputs)
-            training = isinstance(loss, Tensor) and _is_training_call(loss, inputs, kwargs) and not _beside(o)
+            training = isinstance(loss, Tensor) and _is_training_call(o, loss, inputs, kwargs) and not _beside(o)
             if o.finished or o.in_backward or not o.here() or not training or not isinstance(loss, Tensor):
                 return original(outputs, inputs, *args, **kwargs)
             o.counts.grad_calls += 1
@@ -202,14 +202,15 @@ def _beside(o: Observer) -> bool:
     return asked or transformed() or o.counts.backwards > o.counts.grad_calls
 
 
-def _is_training_call(loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
-    """``autograd.grad(loss, parameters)`` as a replacement of ``backward``, not a penalty's inner gradient."""
+def _is_training_call(o: Observer, loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
+    """``autograd.grad(loss, parameters)`` as a replacement of ``backward``, not by the inputs of the model."""
+    given = {id(t) for t in tensors_in(o.root_args)}
     leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs) if isinstance(inputs, (list, tuple)) else []
     return (
         loss.numel() == 1
         and not kwargs.get("create_graph", False)
         and bool(leaves)
-        and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad for t in leaves)
+        and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad and id(t) not in given for t in leaves)
     )
 
 

@@ -27,6 +27,7 @@ from sgd_doctor.observe.tensors import (
     unseen,
 )
 from sgd_doctor.recording import Operand, Operation
+from sgd_doctor.trace import EXITS
 
 MAX_OPERATIONS = 4000
 MAX_MEASURED = 96
@@ -54,8 +55,6 @@ _WEIGHT_FUNCTIONS = {
     "bilinear",
 }
 
-EXITS = {"numpy", "tolist", "item", "__array__"}
-"""Ways out of torch, recorded so that a loss that comes back from there is explained."""
 WATCHED = {
     "dropout",
     "dropout1d",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sgd_doctor.findings import Severity, Suspicion, Treatment
-from sgd_doctor.lab import Trial
+from sgd_doctor.lab import Trial, lr_factor
 from sgd_doctor.learning_rate import NEAR, LrExperiments, centre_factor, obstacle
-from sgd_doctor.proof.case import MAX_LONG, Case, Harmless, shown
+from sgd_doctor.proof.case import MAX_LONG, SAME_LR, Case, Harmless, shown
 
 FACT_GAIN = 0.02
 """Gain below which a pattern counts as harmless."""
@@ -46,7 +46,12 @@ class FactProver:
             best, factor = self.retuned(suspicion, treatment, steps, treated)
         gain = control.score - best.score
         if suspicion.needs_harm and factor != 1.0:
-            gain = min(gain, self.beyond_rate(suspicion, treatment, best, steps))
+            untreated = self.at_rate_of(suspicion, treatment, best, steps)
+            if gain > -NEAR and abs(factor * lr_factor(self.case.applied) - 1) < SAME_LR:
+                # At the written rate, which an earlier change seemed to need another one for, it does as well.
+                control, gain = untreated, untreated.score - best.score
+            else:
+                gain = min(gain, untreated.score - best.score)
         applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
             if self.whole_length_shows(suspicion, steps):
@@ -79,11 +84,11 @@ class FactProver:
         self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
         return True
 
-    def beyond_rate(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> float:
-        """What the treatment gains at the rate that suits it, against the untreated loop at that rate."""
+    def at_rate_of(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> Trial:
+        """The untreated loop at the rate that suits the treated one."""
         rate = tuple(i for i in best.interventions if i not in treatment.interventions)
         why = f"{suspicion.check}: the untreated loop at that learning rate"
-        return self.case.lab.run([rate], steps, suspicion.metric, why)[0].score - best.score
+        return self.case.lab.run([rate], steps, suspicion.metric, why)[0]
 
     def retuned(self, suspicion: Suspicion, treatment: Treatment, steps: int, treated: Trial) -> tuple[Trial, float]:
         """The treated loop at other rates: a fault can act as a larger or smaller lr that hides its repair."""

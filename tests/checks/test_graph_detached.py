@@ -179,3 +179,27 @@ def test_second_phase_that_is_cut_off_is_named(tmp_path: Path) -> None:
     second = MODEL.replace("model", "head") + STEP.replace("model", "head").replace("backward()", "backward()  # here")
     script = DATA + first + second.format(out="out = head(X[i]).detach().requires_grad_()  # here")
     fault(tmp_path, script, NAME, steps=160)
+
+
+EQUATION = """
+model = nn.Sequential(nn.Linear(1, 24), nn.Tanh(), nn.Linear(24, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+for step in range(120):
+    t = torch.rand(64, 1).requires_grad_()
+    u = model(t)
+    slope = torch.autograd.grad(u.sum(), t, {graph}=True)[0]  # here
+    loss = (slope + 3 * u).square().mean() + (model(torch.zeros(1, 1)) - 1).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_derivative_without_a_graph_is_named_and_mended(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + EQUATION.format(graph="retain_graph"), NAME, steps=120)
+    assert found.fix.diff is not None
+    assert "create_graph=True" in found.fix.diff
+
+
+def test_derivative_with_its_graph_is_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, DATA + EQUATION.format(graph="create_graph"), NAME, steps=120)
