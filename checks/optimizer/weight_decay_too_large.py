@@ -11,6 +11,8 @@ SCREEN_RATIO = 0.2
 """Median of decay pull / gradient norm above which decay is tried out (trial value; .59 decides alone at P .88)."""
 SCREEN_SHRINK = 0.2
 """Or: the weight norm has lost this share (weight-decay bench: .29 at 50 steps, P .85)."""
+WIPED = 10.0
+"""The same ratio, from which nothing but the decay moves the weights: any gain without it is proof enough."""
 STEPS = 100
 
 
@@ -71,7 +73,7 @@ class WeightDecayTooLarge(Check):
             check=self.name,
             severity=Severity.ERROR,
             title=f"weight_decay {stats.nice(decay)} is too large",
-            rule=Rule.KNOB,
+            rule=Rule.FACT if ratio > WIPED else Rule.KNOB,
             location=recording.location(recording.facts.optimizers[0].site),
             evidence=(
                 Evidence(
@@ -93,5 +95,6 @@ class WeightDecayTooLarge(Check):
             explains=("no-learning", "output-collapse", "plateau", "vanishing-gradient"),
             advice="remove weight_decay, or use 1e-4 as a start",
             regularises=True,
+            needs_harm=True,
             edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": 0.0}),),
         )
