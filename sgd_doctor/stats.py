@@ -48,7 +48,9 @@ def last_stage(optimizer: Array) -> int:
         optimizer: number of the optimizer that made each step.
     """
     changes = np.flatnonzero(np.diff(optimizer) != 0) + 1
-    return int(changes[-1]) if len(changes) and len(optimizer) >= STAGE * (len(changes) + 1) else 0
+    if not len(changes) or changes[-1] < STAGE or len(optimizer) < STAGE * (len(changes) + 1):
+        return 0
+    return int(changes[-1])
 
 
 WORST = 10.0

@@ -156,6 +156,7 @@ class GraphDetached(Check):
             if place is not None
             else (),
             needs_harm=True,
+            only_proven=True,
         )
 
     def _suspicion(
