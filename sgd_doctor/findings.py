@@ -130,6 +130,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     margin: float | None = None
     """How far the treated run of a knob has to beat the best run at another lr alone, in units of the trivial loss;
     None: as far as any."""
+    least_gain: float | None = None
+    """How far the treated run of a knob has to beat the untreated one, in the same unit; None: as far as any."""
     at_written_lr: bool = False
     """A knob that needs another lr besides is no cure of its own."""
     least_share: float | None = None

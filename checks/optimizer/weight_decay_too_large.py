@@ -12,7 +12,9 @@ SCREEN_RATIO = 0.2
 SCREEN_SHRINK = 0.2
 """Or: the weight norm has lost this share (weight-decay bench: .29 at 50 steps, P .85)."""
 WIPED = 10.0
-"""The same ratio, from which nothing but the decay moves the weights: any gain without it is proof enough."""
+"""The same ratio, from which little but the decay moves the weights, and ..."""
+SMALL_GAIN = 0.03
+"""... the gain without it that is proof enough then: a loss that has a large floor cannot fall by much."""
 STEPS = 100
 
 
@@ -73,7 +75,7 @@ class WeightDecayTooLarge(Check):
             check=self.name,
             severity=Severity.ERROR,
             title=f"weight_decay {stats.nice(decay)} is too large",
-            rule=Rule.FACT if ratio > WIPED else Rule.KNOB,
+            rule=Rule.KNOB,
             location=recording.location(recording.facts.optimizers[0].site),
             evidence=(
                 Evidence(
@@ -95,6 +97,7 @@ class WeightDecayTooLarge(Check):
             explains=("no-learning", "output-collapse", "plateau", "vanishing-gradient"),
             advice="remove weight_decay, or use 1e-4 as a start",
             regularises=True,
-            needs_harm=True,
+            margin=SMALL_GAIN if ratio > WIPED else None,
+            least_gain=SMALL_GAIN if ratio > WIPED else None,
             edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": 0.0}),),
         )

@@ -85,15 +85,12 @@ class KnobProver:
         if smell:
             enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
         rival = control if smell or instead or far else lr_best
-        if (
-            gain > KNOB_GAIN
-            and (enough or instead or far)
-            and self.holds_again(suspicion, best, rival, margin, base)
-            and self.held_out_agrees(suspicion, best)
-            and self.lasts(suspicion, best, margin)
-        ):
-            return Win(gain, suspicion, best, factor, plain, control)
-        self.rule_out(suspicion, control, best, lr_best, lr_factor)
+        but = ""
+        if gain > (suspicion.least_gain or KNOB_GAIN) and (enough or instead or far):
+            but = self.objection(suspicion, best, rival, margin, base)
+            if not but:
+                return Win(gain, suspicion, best, factor, plain, control)
+        self.rule_out(suspicion, control, best, lr_best, lr_factor, but)
         return None
 
     def in_metric(self, experiments: LrExperiments, metric: str) -> LrExperiments:
@@ -115,6 +112,14 @@ class KnobProver:
             own.centre()
         factor, best = own.best()
         return best, factor, plain
+
+    def objection(self, suspicion: Suspicion, best: Trial, rival: Trial, margin: float, base: LrExperiments) -> str:
+        """What speaks against a change that won over the first runs; empty where nothing does."""
+        if not self.holds_again(suspicion, best, rival, margin, base):
+            return "with another seed it is no better"
+        if not self.held_out_agrees(suspicion, best):
+            return "it lowers the training loss, and held-out data are no better off"
+        return "" if self.lasts(suspicion, best, margin) else "at the end of the watched run it is no better"
 
     def holds_again(
         self, suspicion: Suspicion, best: Trial, lr_best: Trial, margin: float, base: LrExperiments
@@ -143,8 +148,12 @@ class KnobProver:
         control, treated = self.case.lab.run(arms, steps, suspicion.metric, why)
         return control.score - treated.score >= margin
 
-    def rule_out(self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float) -> None:
-        if control.score - best.score <= KNOB_GAIN:
+    def rule_out(
+        self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float, but: str
+    ) -> None:
+        if but:
+            reason = f"{suspicion.treatments[0].label}: loss {shown(best.raw)} against {shown(control.raw)}, but {but}"
+        elif control.score - best.score <= (suspicion.least_gain or KNOB_GAIN):
             reason = f"{suspicion.treatments[0].label}: no better (loss {shown(best.raw)} against {shown(control.raw)})"
         else:
             reason = (
