@@ -593,6 +593,19 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "p = torch.softmax(z, dim=1)  # F.softmax\n",
         "p = torch.sigmoid(z)  # F.softmax\n",
     ),
+    # one-sigmoid
+    "a sigmoid that nothing else wants": (
+        "one-sigmoid",
+        {"line": "p = ", "loss_line": "loss = "},
+        "crit = nn.BCEWithLogitsLoss()\np = torch.sigmoid(z)\nloss = crit(p, y)\n",
+        "crit = nn.BCEWithLogitsLoss()\np = z\nloss = crit(p, y)\n",
+    ),
+    "a sigmoid whose probabilities are evaluated": (
+        "one-sigmoid",
+        {"line": "p = ", "loss_line": "loss = "},
+        "crit = nn.BCEWithLogitsLoss()\np = torch.sigmoid(z)\nloss = crit(p, y)\nheld = F.binary_cross_entropy(p, y)\n",
+        "crit = nn.BCELoss()\np = torch.sigmoid(z)\nloss = crit(p, y)\nheld = F.binary_cross_entropy(p, y)\n",
+    ),
     "squared error of one-hot labels": (
         "swap-function",
         {"line": "loss = ", "function": "mse_loss", "to": "cross_entropy"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sgd_doctor import trace
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
-from sgd_doctor.recording import Operation, Recording
+from sgd_doctor.recording import Operation, Recording, Site
 
 FLOOR = 0.313
 """-ln(sigmoid(1)): the lowest loss of a positive sample; a negative one stays above ln 2 = 0.693."""
@@ -92,6 +92,15 @@ class DoubleSigmoid(Check):
                 "final-activation-range",
             ),
             advice="remove the sigmoid: the loss applies its own; use it only to show probabilities",
-            edits=(Edit("drop-activation", {"line": place.line, "name": "sigmoid"}),) if place is not None else (),
+            edits=self._edits(recording, place, loss),
             needs_harm=True,
         )
+
+    @staticmethod
+    def _edits(recording: Recording, place: Site | None, loss: Operation) -> tuple[Edit, ...]:
+        """Where both lines are in one file, the loss can be changed as well."""
+        if place is None:
+            return ()
+        other = recording.site(loss.site)
+        more = {"loss_line": other.line} if other is not None and other.path == place.path else {}
+        return (Edit("one-sigmoid", {"line": place.line} | more),)

@@ -52,6 +52,7 @@ EDITS: dict[str, EditFunction] = {
     "drop-cut": _lazy("hoist", "drop_cut"),
     "drop-minus": _lazy("hoist", "drop_minus"),
     "swap-function": _lazy("swap", "swap_function"),
+    "one-sigmoid": _lazy("swap", "one_sigmoid"),
     "set-mode": _lazy("mode", "set_mode"),
     "move-scheduler": _lazy("scheduler", "move_scheduler"),
     "dedent-scheduler": _lazy("scheduler", "dedent_scheduler"),

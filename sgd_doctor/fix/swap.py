@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from sgd_doctor.fix.activation import without_item
+from sgd_doctor.fix.activation import drop_activation, without_item
 from sgd_doctor.fix.changes import Change
 from sgd_doctor.fix.source import Source, called_name, last_name
 
@@ -14,6 +14,7 @@ CLASSES = {
     "nll_loss": "NLLLoss",
     "cross_entropy": "CrossEntropyLoss",
     "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "binary_cross_entropy": "BCELoss",
     "softmax": "Softmax",
     "log_softmax": "LogSoftmax",
     "sigmoid": "Sigmoid",
@@ -42,6 +43,17 @@ def swap_function(source: Source, args: dict[str, Any]) -> list[Change] | None:
         return _renamed(source, built, CLASSES[new], 0 if bare else None)
     done = [call for call in source.all(cst.Call) if called_name(call) in (new, CLASSES.get(new))]
     return [] if done else None
+
+
+def one_sigmoid(source: Source, args: dict[str, Any]) -> list[Change] | None:
+    """Take the sigmoid at ``args["line"]`` out; where other code wants its probabilities, compute the loss at
+    ``args["loss_line"]`` from them as they are."""
+    changes = drop_activation(source, {"line": args["line"], "name": "sigmoid"})
+    there = any(called_name(call).strip("_") in ELEMENTWISE for call in source.at(cst.Call, int(args["line"])))
+    if changes is not None or not there or "loss_line" not in args:
+        return changes
+    losses = {"function": "binary_cross_entropy_with_logits", "to": "binary_cross_entropy"}
+    return swap_function(source, losses | {"line": args["loss_line"]})
 
 
 def _renamed(source: Source, calls: list[cst.Call], name: str, most: int | None) -> list[Change] | None:
