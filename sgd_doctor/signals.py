@@ -171,6 +171,16 @@ class Comparison(msgspec.Struct, frozen=True):
     """Of predictions that another threshold (0, which is a probability of one half) would change."""
 
 
+class Padding(msgspec.Struct, frozen=True):
+    """Padding masks of attention layers, over the training batches that were looked at."""
+
+    site: int
+    rows: int
+    """Rows of which some positions are left out and others are not."""
+    leading: int
+    """How many of them leave out the first position and not the last."""
+
+
 class Answers(msgspec.Struct, frozen=True):
     """Where the targets of a sequence stand in the model's own input."""
 
@@ -239,6 +249,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     scaling: Scaling | None = None
     curvature: tuple[float, ...] = ()
     """Largest eigenvalue of the Hessian on each of the first batches, where it was asked for."""
+    padding: Padding | None = None
     output_spreads: tuple[tuple[int, float], ...] = ()
     """Optimizer step, and deviation of the model's outputs over the samples of a batch in units of their root mean
     square."""

@@ -24,6 +24,7 @@ from sgd_doctor.interventions.losses import (
     SwapGradient,
     TransformOperand,
 )
+from sgd_doctor.interventions.masks import InvertPaddingMask
 from sgd_doctor.interventions.model import (
     BatchFirst,
     GuardFunction,
@@ -97,6 +98,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "skip-clip": SkipClip,
     "keep-optimizer-state": KeepOptimizerState,
     "measure-curvature": MeasureCurvature,
+    "invert-padding-mask": InvertPaddingMask,
     "look-ahead": LookAhead,
     "set-aside": SetAside,
 }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sgd_doctor.observe.features import FeatureStatistics
 from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.observe.padding import ATTENTION
 from sgd_doctor.observe.structure import drops
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS, Pair, TargetStatistics, measure
 
@@ -102,6 +103,10 @@ class CallWatch(Part):
         if "dropout" in name or name == "scaled_dot_product_attention":
             if o.evaluating and not o.root_training and drops(name, args, kwargs):
                 o.structure.meet_dropout(name, o.sites.here(), o.module_path())
+        elif name == ATTENTION:
+            mask = kwargs.get("key_padding_mask")
+            if isinstance(mask, Tensor) and not o.evaluating:
+                o.signals.padding.look(mask, o.sites.here())
         elif not o.evaluating:
             key = "pos_weight" if name == "binary_cross_entropy_with_logits" else "weight"
             weight = kwargs.get(key, args[2] if key == "weight" and len(args) > 2 else None)

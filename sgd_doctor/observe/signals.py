@@ -21,6 +21,7 @@ from sgd_doctor.observe.guard import Part, guarded
 from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
+from sgd_doctor.observe.padding import PaddingRecorder
 from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import plain, shape_of, storable, tensors_in, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
@@ -112,6 +113,7 @@ class SignalRecorder(Part):
         self.repeated: list[SharedModule] = []
         self.curvature: list[float] = []
         self.answers = AnswerRecorder()
+        self.padding = PaddingRecorder()
         self.look_ahead: float | None = None
         self.output_spreads: list[tuple[int, float]] = []
 
@@ -307,6 +309,7 @@ class SignalRecorder(Part):
             scaling=self.observer.scaling.freeze(),
             curvature=tuple(self.curvature),
             answers=self.answers.freeze(),
+            padding=self.padding.freeze(),
             look_ahead=self.look_ahead,
             output_spreads=tuple(self.output_spreads),
             shared_states=tuple(self.shared),

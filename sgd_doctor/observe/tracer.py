@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.operands import dim_of, identical, measured
+from sgd_doctor.observe.padding import ATTENTION
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import (
@@ -62,6 +63,7 @@ WATCHED = {
     "dropout3d",
     "alpha_dropout",
     "scaled_dot_product_attention",
+    ATTENTION,
     "cross_entropy",
     "nll_loss",
     "binary_cross_entropy_with_logits",
