@@ -200,9 +200,9 @@ class SignalRecorder(Part):
         given, made = first_tensor(args), next((t for t in tensors_in(output) if t.is_floating_point()), None)
         if given is None or made is None or len(self.output_spreads) >= MAX_BATCHES:
             return
-        if min(given.dim(), made.dim()) < 2 or len(made) < LEAST_SAMPLES or len(given) != len(made):
+        if not plain(given) or not plain(made) or min(given.dim(), made.dim()) < 2:
             return
-        if not plain(made) or not bool((given[1:] != given[:1]).any()):
+        if len(made) < LEAST_SAMPLES or len(given) != len(made) or not bool((given[1:] != given[:1]).any()):
             return
         values = made.detach().reshape(len(made), -1).float()
         size = float(values.square().mean().sqrt())
