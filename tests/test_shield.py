@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ WAYS = pytest.mark.parametrize("how", ["overlay", "redirect"])
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    yield from a_place(tmp_path)
+def place() -> Iterator[Place]:
+    # Sockets of workers are made in the scratch folder, and the path of one has 107 characters at most.
+    with tempfile.TemporaryDirectory() as folder:
+        yield from a_place(Path(folder))
 
 
 @pytest.fixture
