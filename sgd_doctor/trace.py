@@ -214,7 +214,12 @@ def hard_cuts(recording: Recording) -> list[Operation]:
     so that nothing says which operations (arguments are checked, actions drawn) it has to do with."""
     if not ancestors(recording) and way_out(recording) is not None:
         return []
-    return [cut for cut in cuts(recording) if cut.name in NOT_DIFFERENTIABLE]
+    return [cut for cut in cuts(recording) if is_hard(cut)]
+
+
+def is_hard(op: Operation) -> bool:
+    """Whether the result of ``op`` carries no gradient by its nature."""
+    return op.name in NOT_DIFFERENTIABLE
 
 
 def at_site(recording: Recording, op: Operation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sgd_doctor.findings import Confidence, Evidence, Intervention, Rule, Severi
 from sgd_doctor.recording import Recording
 
 FORMS = ("the same", "the next")
+"""Which input token the target of a position is, by the shift."""
 
 
 class TargetLeakage(Check):
@@ -81,10 +82,9 @@ class TargetLeakage(Check):
 
     def _ahead(self, recording: Recording) -> Suspicion | None:
         """Targets that stand in the input of the model; of its only input, at the same position, on purpose."""
-        answers, model = recording.facts.signals.answers, recording.facts.structure
-        if answers is None or model is None or (answers.shift == 0 and answers.argument == 0):
+        answers, task = recording.facts.signals.answers, recording.facts.task
+        if answers is None or (answers.shift == 0 and answers.argument == 0):
             return None
-        task = recording.facts.task
         args = {"argument": answers.argument, "shift": answers.shift, "axis": answers.axis}
         look = Intervention("look-ahead", "one token that is an answer exchanged in the input", args)
         form = FORMS[answers.shift]

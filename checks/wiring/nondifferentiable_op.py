@@ -92,7 +92,7 @@ class NondifferentiableOp(Check):
         for term in trace.terms(recording):
             operands = [i for i in term.inputs if i.derived or i.lost >= 0]
             lost = [trace.operation(recording, i.lost) for i in operands]
-            hard = next((op for op in lost if op is not None and is_hard(op)), None)
+            hard = next((op for op in lost if op is not None and trace.is_hard(op)), None)
             if term.name not in trace.LOSSES or hard is None or not all(op is not None for op in lost):
                 continue
             return Suspicion(
@@ -132,11 +132,6 @@ class NondifferentiableOp(Check):
             advice=f"compute the loss from the values before {name}; keep {name} for metrics",
             edits=edits,
         )
-
-
-def is_hard(op: Operation) -> bool:
-    """Whether the result of ``op`` carries no gradient by its nature."""
-    return op.name in trace.NOT_DIFFERENTIABLE
 
 
 def zero_gradients(recording: Recording) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import itertools
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
-from sgd_doctor.structure import ParameterState
+from sgd_doctor.structure import ParameterState, Structure
 
 LEAST = 2
 """Backward calls after which parameters without a gradient are no accident."""
@@ -67,7 +67,7 @@ class StaleOptimizer(Check):
         dead = [p for p in held if not p.gradient and not p.changed]
         live = [p for p in usable if p.in_model and p.gradient and not p.in_optimizer]
         if not dead and live:
-            return self._left_behind(recording, live) or self._twice(recording, live)
+            return self._left_behind(recording, structure, live) or self._twice(recording, live)
         if not dead or not live:
             return None
         whole = len(dead) == len(held)
@@ -75,16 +75,14 @@ class StaleOptimizer(Check):
             return None
         return self._suspicion(recording, dead, live, whole, holder(recording, dead))
 
-    def _left_behind(self, recording: Recording, live: list[ParameterState]) -> Suspicion | None:
+    def _left_behind(self, recording: Recording, structure: Structure, live: list[ParameterState]) -> Suspicion | None:
         """An optimizer of a later stage finds no gradient at any step: what it holds learned in an earlier one."""
         number = recording.column("optimizer")
         for index, optimizer in enumerate(recording.facts.optimizers):
             empty = recording.column("empty_grads")[number == index]
             if len(empty) < LEAST or not (empty > 0.5).all():
                 continue
-            held = {name for name in optimizer.names if name}
-            known = recording.facts.structure
-            dead = [p for p in known.parameters if p.name in held and not p.in_model] if known is not None else []
+            dead = [p for p in structure.parameters if p.name and p.name in optimizer.names and not p.in_model]
             if dead:
                 return self._suspicion(recording, dead, live, True, index)
         return None

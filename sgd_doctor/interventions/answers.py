@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sgd_doctor.interventions.base import Applier
-from sgd_doctor.observe.tensors import tensors_in
+from sgd_doctor.observe.pool import outputs
 
 
 class LookAhead(Applier):
@@ -22,38 +21,20 @@ class LookAhead(Applier):
 
     def meets(self, root: nn.Module, args: tuple[Any, ...], target: Tensor, name: str) -> None:
         signals = self.observer.signals
-        if signals.look_ahead is not None or len(args) <= self.args["argument"]:
-            return
-        # In a thread of its own, which the observer does not watch.
-        worker = threading.Thread(target=self._compare, args=(root, args))
-        worker.start()
-        worker.join()
-
-    def _compare(self, root: nn.Module, args: tuple[Any, ...]) -> None:
         number, shift, axis = (int(self.args[key]) for key in ("argument", "shift", "axis"))
+        if signals.look_ahead is not None or len(args) <= number:
+            return
         tokens = args[number]
         place = (tokens.shape[axis] - shift) // 2
         changed = tokens.clone()
         changed.select(axis, place + shift).copy_(_others(tokens.select(axis, place + shift), tokens))
-        modes = [(m, m.training) for m in root.modules()]
-        for module, _ in modes:
-            module.training = False
-        try:
-            with torch.no_grad():
-                first, second = (
-                    next((t for t in tensors_in(root(*given)) if t.is_floating_point()), None)
-                    for given in (args, (*args[:number], changed, *args[number + 1 :]))
-                )
-        except Exception:  # the model takes more than its positional arguments: nothing can be told
-            return
-        finally:
-            for module, training in modes:
-                module.training = training
+        made = outputs([(root, args), (root, (*args[:number], changed, *args[number + 1 :]))])
+        first, second = made or (None, None)
         if first is None or second is None or first.dim() != 3 or first.shape[:2] != tokens.shape:
             return
         moved = (first.select(axis, place) - second.select(axis, place)).abs().max()
         self.applied += 1
-        self.observer.signals.look_ahead = float(moved / first.std().clamp_min(1e-12))
+        signals.look_ahead = float(moved / first.std().clamp_min(1e-12))
 
 
 def _others(wanted: Tensor, known: Tensor) -> Tensor:

@@ -70,6 +70,13 @@ class Applier:
         """At the end of the run: what the model scores on data that this change kept out of the training."""
         return None
 
+    def call(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
+        """Call what :meth:`rewrite` changed, and let the tracer see that call."""
+        result = func(*args, **kwargs)
+        self.applied += 1
+        self.observer.tracer._note(name, args, kwargs, result)
+        return (result,)
+
     def rewrite(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any] | None:

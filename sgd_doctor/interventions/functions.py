@@ -79,14 +79,9 @@ class ReshapeTarget(_AtSite):
             return None
         wanted = operands[derived.index(True)].shape
         fit = {id(operands[derived.index(False)]): operands[derived.index(False)].reshape(wanted)}
-        self.applied += 1
         new_args = tuple(fit.get(id(v), v) for v in args)
         new_kwargs = {k: fit.get(id(v), v) for k, v in kwargs.items()}
-        # Called through the mode again (as an ordinary call), so that the pair of output and target is still seen.
-        tracer = self.observer.tracer
-        result = func(*new_args, **new_kwargs)
-        tracer._note(name, new_args, new_kwargs, result)
-        return (result,)
+        return self.call(name, func, new_args, new_kwargs)
 
 
 class StandardiseOperand(_AtSite):

@@ -35,22 +35,12 @@ TRANSFORMS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class _LossAt(_AtSite):
-    """Calls the function with other arguments, and lets the tracer see that call."""
-
-    def call(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
-        result = func(*args, **kwargs)
-        self.applied += 1
-        self.observer.tracer._note(name, args, kwargs, result)
-        return (result,)
-
-
 def operand(index: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The first (0) or second (1) tensor of a loss, by position or by name."""
     return args[index] if index < len(args) else kwargs.get(_NAMES[index])
 
 
-class TransformOperand(_LossAt):
+class TransformOperand(_AtSite):
     """The operand ``operand`` of the function goes through the transformation ``how`` first."""
 
     def rewrite(
@@ -68,7 +58,7 @@ class TransformOperand(_LossAt):
         return self.call(name, func, args, kwargs | {_NAMES[index]: new})
 
 
-class ReorderRows(_LossAt):
+class ReorderRows(_AtSite):
     """Flattened outputs of ``steps`` time steps go from the order (time, batch) to (batch, time)."""
 
     def rewrite(
@@ -83,7 +73,7 @@ class ReorderRows(_LossAt):
         return self.call(name, func, args, kwargs | {"input": new})
 
 
-class SetFunctionArgument(_LossAt):
+class SetFunctionArgument(_AtSite):
     """The argument ``arg`` (or the one at ``position``) of the function has the value ``value``."""
 
     def rewrite(
@@ -97,7 +87,7 @@ class SetFunctionArgument(_LossAt):
         return self.call(name, func, args, kwargs | {self.args["arg"]: self.args["value"]})
 
 
-class ReplaceFunction(_LossAt):
+class ReplaceFunction(_AtSite):
     """The function's result is that of ``by`` (an entry of :data:`TRANSFORMS`) on its first argument."""
 
     def rewrite(
@@ -109,7 +99,7 @@ class ReplaceFunction(_LossAt):
         return self.call(name, lambda *_, **__: TRANSFORMS[self.args["by"]](source), args, kwargs)
 
 
-class NegateFunction(_LossAt):
+class NegateFunction(_AtSite):
     """The function's result has the other sign."""
 
     def rewrite(
@@ -120,7 +110,7 @@ class NegateFunction(_LossAt):
         return self.call(name, lambda *a, **k: -func(*a, **k), args, kwargs)
 
 
-class SwapGradient(_LossAt):
+class SwapGradient(_AtSite):
     """The loss keeps its value and gets the gradient of another one, so that values stay comparable."""
 
     def rewrite(

@@ -29,8 +29,4 @@ class InvertPaddingMask(Applier):
         changed = hidden
         if mask.is_floating_point():
             changed = torch.zeros_like(mask).masked_fill(hidden, -math.inf)
-        given = kwargs | {"key_padding_mask": changed}
-        result = func(*args, **given)
-        self.applied += 1
-        self.observer.tracer._note(name, args, given, result)
-        return (result,)
+        return self.call(name, func, args, kwargs | {"key_padding_mask": changed})

@@ -137,10 +137,7 @@ class GuardFunction(_AtSite):
     ) -> tuple[Any] | None:
         if not self.here(name) or name not in GUARDS:
             return None
-        self.applied += 1
-        result = GUARDS[name](func, args, kwargs)
-        self.observer.tracer._note(name, args, kwargs, result)
-        return (result,)
+        return self.call(name, lambda *a, **k: GUARDS[name](func, a, k), args, kwargs)
 
 
 class BatchFirst(Applier):

@@ -178,7 +178,4 @@ class KeepGradients(Applier):
         if name == "_set_grad_enabled" or name in IN_PLACE or name.endswith("_"):
             return None  # the end of the block itself, and writes into leaves, which are allowed without gradients only
         with torch.enable_grad():
-            result = func(*args, **kwargs)
-        self.applied += 1
-        o.tracer._note(name, args, kwargs, result)
-        return (result,)
+            return self.call(name, func, args, kwargs)

@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sgd_doctor.observe.tasks import IGNORE_INDEX
 from sgd_doctor.observe.tensors import plain
 from sgd_doctor.signals import Answers
 
 LEAST_LENGTH = 4
 LEAST_TOKENS = 3
 """Different tokens in a batch, below which equal sequences are no evidence."""
-IGNORED = -100
-"""Target that torch's losses leave out by default."""
 
 
 class AnswerRecorder:
@@ -59,7 +58,7 @@ def _holds(argument: Tensor, target: Tensor, place: Answers) -> bool:
             continue
         shaped = target.reshape(wanted, others) if place.axis == 0 else target.reshape(others, wanted)
         shaped = shaped.narrow(place.axis, 0, length - place.shift)
-        counted = shaped != IGNORED
+        counted = shaped != IGNORE_INDEX
         same = bool((shaped[counted] == known[counted]).all())
         return same and len(torch.unique(known[counted])) >= LEAST_TOKENS
     return False

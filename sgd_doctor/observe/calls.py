@@ -70,15 +70,16 @@ class CallWatch(Part):
         outranked = o.pair_inside and not inside  # what a model computes within may be a loss beside the real one
         if o.pair is not None and not outranked and (o.pair_is_loss or not is_loss):
             return
+        final = is_loss and not inside
         if o.pair is None:
-            self._before = o.targets.copy()
-        statistics = self._before.copy()
+            self._before = o.targets
+        statistics = self._before if final else self._before.copy()
         pair = measure(output, target, name, statistics)
         if pair is not None:
-            o.pair, o.pair_is_loss, o.pair_inside, o.targets = pair, is_loss and not inside, inside, statistics
+            o.pair, o.pair_is_loss, o.pair_inside, o.targets = pair, final, inside, statistics
             o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
             self._open = _Met(output, target, name, pair, o.root, o.root_args, inside)
-            if o.pair_is_loss:
+            if final:
                 self.settle()
 
     def settle(self) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_tensor
 from sgd_doctor.observe.guard import Part, guarded, power_of_two
 from sgd_doctor.observe.layers import has_mode
-from sgd_doctor.observe.tensors import tensors_in
+from sgd_doctor.observe.tensors import first_floating, tensors_in
 from sgd_doctor.observe.wrappers import unwrapped
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class ForwardWatch(Part):
         if o.tracer.on:
             outputs = list(tensors_in(output))
             o.tracer.model_returned(outputs, o.traced and not o.structure.learns(module))
-            o.last_output = next((t for t in outputs if t.is_floating_point()), None)
+            o.last_output = first_floating(outputs)
         if power_of_two(o.unit) and not o.evaluating and torch.is_grad_enabled():
             o.signals.model_output(output, o.root_args)
         self.want_first = self.want_next = self.want_modes = self.quiet = False

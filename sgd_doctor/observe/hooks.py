@@ -204,13 +204,13 @@ def _beside(o: Observer) -> bool:
 
 def _is_training_call(o: Observer, loss: Tensor, inputs: Any, kwargs: dict[str, Any]) -> bool:
     """``autograd.grad(loss, parameters)`` as a replacement of ``backward``, not by the inputs of the model."""
-    given = {id(t) for t in tensors_in(o.root_args)}
     leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs) if isinstance(inputs, (list, tuple)) else []
     return (
         loss.numel() == 1
         and not kwargs.get("create_graph", False)
         and bool(leaves)
-        and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad and id(t) not in given for t in leaves)
+        and all(isinstance(t, Tensor) and t.is_leaf and t.requires_grad for t in leaves)
+        and {id(t) for t in leaves}.isdisjoint(id(t) for t in tensors_in(o.root_args))
     )
 
 

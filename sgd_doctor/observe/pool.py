@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from sgd_doctor.observe.tasks import Pair, TargetStatistics, measure
-from sgd_doctor.observe.tensors import tensors_in
+from sgd_doctor.observe.tensors import first_floating
 
 MAX_KEPT = 32
+
+Call = tuple[nn.Module, tuple[Any, ...]]
+"""A model and its positional arguments."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -51,31 +55,43 @@ class Pool:
 
 
 def evaluated(kept: Sequence[Kept]) -> list[Pair]:
-    """Loss and accuracy of each batch in evaluation mode; none where the model takes more than these arguments.
+    """Loss and accuracy of each batch in evaluation mode; none where the model takes more than these arguments."""
 
-    Evaluated in a thread of its own, which the observer does not watch.
-    """
-    found: list[Pair] = []
-    if kept:
-        worker = threading.Thread(target=_evaluate, args=(kept, found))
+    def judge(made: Iterator[Tensor | None]) -> list[Pair]:
+        met = [
+            measure(output, item.target, item.name, TargetStatistics())
+            for item, output in zip(kept, made, strict=True)
+            if output is not None
+        ]
+        return [pair for pair in met if pair is not None]
+
+    return _apart([(item.root, item.args) for item in kept], judge)
+
+
+def outputs(calls: Sequence[Call]) -> list[Tensor | None]:
+    """What each model makes of its arguments in evaluation mode; none at all where one takes more than these."""
+    return _apart(calls, list)
+
+
+def _apart(calls: Sequence[Call], use: Callable[[Iterator[Tensor | None]], list[_T]]) -> list[_T]:
+    """``use`` of the outputs, each computed when it is asked for, in a thread that the observer does not watch."""
+    found: list[_T] = []
+    if calls:
+        worker = threading.Thread(target=lambda: found.extend(_evaluate(calls, use)))
         worker.start()
         worker.join()
     return found
 
 
-def _evaluate(kept: Sequence[Kept], found: list[Pair]) -> None:
-    modes = [(m, m.training) for root in {id(k.root): k.root for k in kept}.values() for m in root.modules()]
+def _evaluate(calls: Sequence[Call], use: Callable[[Iterator[Tensor | None]], list[_T]]) -> list[_T]:
+    modes = [(m, m.training) for root in {id(root): root for root, _ in calls}.values() for m in root.modules()]
     for module, _ in modes:
         module.training = False
     try:
         with torch.no_grad():
-            for item in kept:
-                output = next((t for t in tensors_in(item.root(*item.args)) if t.is_floating_point()), None)
-                pair = measure(output, item.target, item.name, TargetStatistics()) if output is not None else None
-                if pair is not None:
-                    found.append(pair)
+            return use(first_floating(root(*args)) for root, args in calls)
     except Exception:  # the model takes more than its positional arguments: nothing can be told
-        found.clear()
+        return []
     finally:
         for module, training in modes:
             module.training = training

@@ -23,7 +23,7 @@ from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.padding import PaddingRecorder
 from sgd_doctor.observe.targets import TargetRecorder
-from sgd_doctor.observe.tensors import plain, shape_of, storable, tensors_in, thinned
+from sgd_doctor.observe.tensors import first_floating, plain, shape_of, storable, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
 from sgd_doctor.signals import (
     Activation,
@@ -197,8 +197,10 @@ class SignalRecorder(Part):
     @torch.no_grad()
     def model_output(self, output: Any, args: tuple[Any, ...]) -> None:
         """What the model made of a batch of training samples that differ."""
-        given, made = first_tensor(args), next((t for t in tensors_in(output) if t.is_floating_point()), None)
+        step, given, made = self.observer.steps.count, first_tensor(args), first_floating(output)
         if given is None or made is None or len(self.output_spreads) >= MAX_BATCHES:
+            return
+        if self.output_spreads and self.output_spreads[-1][0] == step:
             return
         if not plain(given) or not plain(made) or min(given.dim(), made.dim()) < 2:
             return
@@ -208,7 +210,7 @@ class SignalRecorder(Part):
         size = float(values.square().mean().sqrt())
         if 0 < size < math.inf:
             spread = float(values.std(dim=0).square().mean().sqrt()) / size
-            self.output_spreads.append((self.observer.steps.count, spread))
+            self.output_spreads.append((step, spread))
 
     # -- targets
 

@@ -228,11 +228,11 @@ class StructureRecorder:
     def meet_leaves(self, leaves: Sequence[Tensor], first: bool) -> None:
         """The leaves of a traced loss: which of them does nobody know?"""
         held = self.held_by_optimizers()
-        inside = {id(p) for root in self.roots.values() for p in root.parameters()}
-        self.leaf_parameters = max(self.leaf_parameters, sum(id(t) in held or id(t) in inside for t in leaves))
+        inside = {id(p) for root in self.roots.values() if root._modules for p in root.parameters()}
         # A layer that is called by itself may be one that a model keeps in a list or dict.
         layers = {id(p) for root in self.roots.values() if not root._modules for p in root.parameters()}
-        inside = {id(p) for root in self.roots.values() if root._modules for p in root.parameters()}
+        known = held | inside | layers
+        self.leaf_parameters = max(self.leaf_parameters, sum(id(t) in known for t in leaves))
         unknown = [
             t for t in leaves if id(t) not in held and id(t) not in inside and id(t) not in self.fresh_parameters
         ]

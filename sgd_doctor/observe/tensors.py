@@ -36,6 +36,11 @@ def unseen() -> AbstractContextManager[Any]:
     return _disable_current_modes() if modes() else _UNMODED
 
 
+def first_floating(value: Any) -> Tensor | None:
+    """The first tensor of real numbers in what a model returned."""
+    return next((t for t in tensors_in(value) if t.is_floating_point()), None)
+
+
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
     """The tensors in nested lists, tuples, mappings and dataclasses."""
     if isinstance(value, Tensor):

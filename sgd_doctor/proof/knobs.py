@@ -86,7 +86,7 @@ class KnobProver:
             enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
         rival = control if smell or instead or far else lr_best
         but = ""
-        if gain > (suspicion.least_gain or KNOB_GAIN) and (enough or instead or far):
+        if gain > least_gain(suspicion) and (enough or instead or far):
             but = self.objection(suspicion, best, rival, margin, base)
             if not but:
                 return Win(gain, suspicion, best, factor, plain, control)
@@ -153,7 +153,7 @@ class KnobProver:
     ) -> None:
         if but:
             reason = f"{suspicion.treatments[0].label}: loss {shown(best.raw)} against {shown(control.raw)}, but {but}"
-        elif control.score - best.score <= (suspicion.least_gain or KNOB_GAIN):
+        elif control.score - best.score <= least_gain(suspicion):
             reason = f"{suspicion.treatments[0].label}: no better (loss {shown(best.raw)} against {shown(control.raw)})"
         else:
             reason = (
@@ -161,3 +161,8 @@ class KnobProver:
                 f"{suspicion.treatments[0].label}: {shown(best.raw)})"
             )
         self.case.rule_out(suspicion, reason, best)
+
+
+def least_gain(suspicion: Suspicion) -> float:
+    """By how much the treated run has to beat the untreated one."""
+    return suspicion.least_gain or KNOB_GAIN

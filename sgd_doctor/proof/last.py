@@ -173,10 +173,10 @@ class LastProver:
     def memorised(self, recording: Recording) -> bool:
         """Whether no evaluation of unseen samples was ever better than the best constant answer."""
         task = self.case.observed.facts.task
-        trivial = task.trivial_loss if task is not None else None
+        if task is None or not task.trivial_loss:
+            return False
         groups = [[v for v in h.loss if v is not None] for h in recording.facts.held_out if h.samples >= LEAST_UNSEEN]
-        worst = max((min(g) for g in groups if g), default=None)
-        return bool(trivial) and worst is not None and worst > (trivial or 0.0)
+        return any(min(losses) > task.trivial_loss for losses in groups if losses)
 
     def later(self, suspicion: Suspicion) -> Seen | None:
         """Whether a script that was stopped learns something when it goes on."""
