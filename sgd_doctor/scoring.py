@@ -100,6 +100,11 @@ def _trivial(recording: Recording, metric: str) -> float | None:
     loss, measured = recording.column("loss"), recording.column("task_loss")
     both = np.isfinite(loss) & np.isfinite(measured) & (measured > 1e-9)
     ratio = loss[both] / measured[both]
-    if len(ratio) < 2 or not (ratio > 0).all() or not np.log(ratio).std() < COMPARABLE:
+    if (
+        len(ratio) < 2
+        or not (ratio > 0).all()
+        or not np.log(ratio).std() < COMPARABLE
+        or not stats.measures_error(loss, measured)
+    ):
         return None
     return float(task.trivial_loss * np.median(ratio))

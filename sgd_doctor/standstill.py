@@ -83,6 +83,12 @@ def standstill(recording: Recording) -> Standstill | None:
     return None if moved else Standstill(end, unit, scale.trivial)
 
 
+def constant_loss(recording: Recording) -> float | None:
+    """The loss of the best constant answer; None where the loss is no multiple of an error that is known."""
+    scale = scale_of(recording, "loss")
+    return scale.unit if scale is not None and scale.trivial else None
+
+
 def collapsed(recording: Recording) -> tuple[float, float] | None:
     """Spread of the outputs over samples at first and at last, in units of their size, of a run that made all outputs
     alike and whose loss stands still: what becomes of distances that shrink (triplets, contrastive losses)."""

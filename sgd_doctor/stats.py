@@ -10,6 +10,10 @@ from sgd_doctor.recording import Array
 
 STEADY = 0.05
 """Relative spread below which the loss counts as a constant multiple of the task loss."""
+ENDS = 3
+"""Measured steps at each end that are compared, and ..."""
+FELL = 0.5
+"""... share of its start to which the loss has to fall before the error is expected to have fallen as well."""
 Z95 = 1.96
 """Two-sided 95 % quantile of the normal distribution."""
 
@@ -75,6 +79,18 @@ def paired_interval(first: Array, second: Array) -> float:
     if len(difference) < 3:
         return math.nan
     return float(Z95 * difference.std(ddof=1) / math.sqrt(len(difference)))
+
+
+def measures_error(loss: Array, error: Array) -> bool:
+    """Whether the squared difference that was seen falls with the loss (as fast, or as its square root).
+
+    In a mixture density network each output is one of several guesses, and need not come near the target.
+    """
+    known = np.isfinite(loss) & np.isfinite(error) & (loss > 0) & (error > 0)
+    if known.sum() < 2 * ENDS or not known[np.isfinite(error)].all():
+        return True
+    fall, other = (float(np.median(c[known][-ENDS:]) / np.median(c[known][:ENDS])) for c in (loss, error))
+    return not (fall < FELL and other > math.sqrt(fall))
 
 
 def training_loss(loss: Array, task_loss: Array) -> float:

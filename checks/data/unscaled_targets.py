@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
@@ -64,6 +65,10 @@ class UnscaledTargets(Check):
             return None
         if not (targets.std > LARGE or abs(targets.mean) > LARGE):
             return None
+        if not stats.measures_error(recording.column("loss"), recording.column("task_loss")):
+            raise NotChecked(
+                "the loss falls, and the difference of outputs and targets does not: it is no error of these"
+            )
         return self._suspicion(recording, targets, targets.mean, targets.std)
 
     def _suspicion(self, recording: Recording, targets: Targets, mean: float, std: float) -> Suspicion | None:

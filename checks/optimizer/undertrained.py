@@ -9,6 +9,7 @@ import numpy as np
 from sgd_doctor.check import Check
 from sgd_doctor.findings import Edit, Evidence, Rule, Severity, Suspicion
 from sgd_doctor.recording import Recording
+from sgd_doctor.standstill import constant_loss
 
 FEW = 10
 """Optimizer steps below which no loop of more than a toy learns anything."""
@@ -68,17 +69,14 @@ class Undertrained(Check):
         return self._few(recording) if recording.steps < FEW else self._falling(recording)
 
     def _falling(self, recording: Recording) -> Suspicion | None:
-        task, loss = recording.facts.task, recording.column("loss")
-        measured = recording.column("task_loss")
-        both = np.isfinite(loss) & np.isfinite(measured) & (measured > 0)
-        if task is None or not task.trivial_loss or not both.any() or not np.isfinite(loss).all():
+        loss, unit = recording.column("loss"), constant_loss(recording)
+        if unit is None or not np.isfinite(loss).all():
             return None
-        unit = task.trivial_loss * float(np.median(loss[both] / measured[both]))
         third = max(1, len(loss) // 3)
         before, last = loss[-2 * third : -third], loss[-third:]
         noise = math.sqrt((before.var() + last.var()) / third)
         fall, level = 3 * float(before.mean() - last.mean()), float(last.mean())
-        if not unit > 0 or not fall > max(FALL * unit, 3 * SURE * noise) or not level > LEFT * unit:
+        if not fall > max(FALL * unit, 3 * SURE * noise) or not level > LEFT * unit:
             return None
         steps = recording.event_sites("step")
         place = recording.site(steps[0] if steps else -1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sgd_doctor.findings import Edit, Intervention, Proof, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Intervention, Proof, Severity, Suspicion, Treatment
 from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
@@ -16,6 +16,9 @@ HELD_OUT_GAIN = 0.03
 """Least fall of the held-out loss, in units of the trivial loss (weight-decay bench)."""
 HELD_OUT_SHARE = 0.1
 """Least fall as a share of the held-out loss as written."""
+WORKS = 1 / 3
+"""A held-out loss as written below this share of the trivial one is that of a model that works: more decay is advice
+(faulty samples have .44 and more)."""
 LEARNED = 0.9
 """A training loss above this share of the trivial one means that the decay only stopped the learning."""
 
@@ -60,6 +63,7 @@ class HeldOutProver:
             self.case.rule_out(suspicion, why)
             return
         decay = treatment.interventions[0].args["value"]
+        severity = Severity.ADVICE if control < WORKS * trivial else suspicion.severity
         suspicion = msgspec.structs.replace(
             suspicion,
             title=f"{suspicion.title}; with weight_decay={decay:g} the held-out loss is {value:.3g}",
@@ -67,7 +71,7 @@ class HeldOutProver:
             edits=(Edit("set-optimizer-arg", {"arg": "weight_decay", "value": decay}),),
         )
         proof = Proof(treatment.label, "held_out_loss", control, value, steps)
-        self.case.add(finding_of(suspicion, proof, suspicion.severity), suspicion, suspicion.edits)
+        self.case.add(finding_of(suspicion, proof, severity), suspicion, suspicion.edits)
 
     def holds_again(self, suspicion: Suspicion, treatment: Treatment, steps: int) -> bool:
         """The deciding pair once more with other random numbers; held-out losses are noisy."""

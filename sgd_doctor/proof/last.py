@@ -28,6 +28,8 @@ SURE = 1.5
 """Half-widths of the 95 % interval (three standard errors) by which permuted labels have to be worse."""
 
 
+LEAST_GAIN = 0.005
+"""And by which share of their loss: runs on the same batches differ by so little that the noise alone is no measure."""
 NOTHING_UNSEEN = 0.97
 """Loss on samples set aside, in units of the best constant answer's, from which on what was learned is worth nothing to
 them. A task that can be learned is far below where its training loss is below STUCK; wrong labels give 1 and more."""
@@ -165,7 +167,9 @@ class LastProver:
         first, second = (t.recording.column(suspicion.metric)[:steps] for t in (own, other) if t.recording is not None)
         first, second = stats.tail(first, 0.5), stats.tail(second, 0.5)
         gain = stats.finite_mean(second) - stats.finite_mean(first)
-        if not gain > SURE * stats.paired_interval(second, first) or self.memorised(own.recording):
+        if not gain > max(SURE * stats.paired_interval(second, first), LEAST_GAIN * abs(stats.finite_mean(second))):
+            return None
+        if self.memorised(own.recording):
             return None
         text = f"with the labels of each batch permuted the loss is {shown(other.raw)}, as written {shown(own.raw)}"
         return Seen(Outcome.LITTLE, text, own, other)
