@@ -68,6 +68,7 @@ class Lab:
         probe: runs replays.
         say: told in words what is being tried and why.
         measure_task: measure the task loss in every run, so that one run serves both metrics.
+        repaired: the run with a confirmed change of the objective; what the loss is worth is read off it from then on.
     """
 
     observed: Recording
@@ -78,6 +79,7 @@ class Lab:
     spent: int = 0
     """Optimizer steps of all replays."""
     measure_task: bool = False
+    repaired: Recording | None = None
 
     def run(self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = "") -> list[Trial]:
         """The trials of ``arms``, in order; arms that were already run for these steps are not run again."""
@@ -107,8 +109,13 @@ class Lab:
     def scale(self, metric: str, steps: int) -> Scale | None:
         """The unit for ``metric``: from the untreated run, or from its replay where that one measured it.
 
-        Where neither has a single finite value, from the first treated run that has.
+        Where neither has a single finite value, from the first treated run that has.  A loss that a repair has changed is
+        measured by the repaired run.
         """
+        if metric == "loss" and self.repaired is not None:
+            found = scale_of(self.repaired, metric)
+            if found is not None and found.trivial:
+                return found
         control = self.done.get(((), steps, self.measure_task or metric != "loss"))
         for recording in (control, self.observed, *self.done.values()):
             found = scale_of(recording, metric) if recording is not None else None

@@ -22,6 +22,22 @@ y = torch.bucketize(X[:, 0] - X[:, 1], torch.tensor([-0.7, 0.7]))
 scale = torch.tensor([1.0, 900.0, 40.0, 0.1, 2000.0, 7.0])
 """
 
+PIXELS = """
+from sklearn.datasets import load_digits
+
+data = load_digits()
+X = torch.tensor(data.data / 16 * 255, dtype=torch.float32)
+y = torch.tensor(data.target)
+net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+opt = torch.optim.SGD(net.parameters(), lr={lr}, momentum=0.9)
+for step in range(400):
+    i = torch.randint(0, len(X), (64,))
+    loss = nn.functional.cross_entropy({loss}, y[i])
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+
 SCRIPTS: dict[str, tuple[str, set[str]]] = {
     "softmax and raw inputs": (
         """
@@ -68,6 +84,14 @@ SCRIPTS: dict[str, tuple[str, set[str]]] = {
             opt.step()
         """,
         {"broadcast-target-shape", "unnormalized-inputs"},
+    ),
+    "softmax and pixels": (
+        PIXELS.format(lr=0.1, loss="net(X[i]).softmax(1)"),
+        {"softmax-before-ce", "unnormalized-inputs"},
+    ),
+    "pixels and a rate that is too high for anything": (
+        PIXELS.format(lr=3.0, loss="net(X[i])"),
+        {"unnormalized-inputs", "lr-too-high"},
     ),
 }
 QUICK = "softmax and raw inputs"

@@ -261,15 +261,17 @@ class Case:
         kept = [i for i in (*self.applied, *(i for i in known if i not in self.applied)) if i not in left_out]
         return tuple(kept)
 
-    def adopt(self, interventions: tuple[Intervention, ...], best: Trial, factor: float, plain: Trial) -> None:
+    def adopt(self, suspicion: Suspicion, best: Trial, factor: float, plain: Trial) -> None:
         """A confirmed treatment stays on."""
-        self.applied = (*self.applied, *interventions)
+        self.applied = (*self.applied, *suspicion.treatments[0].interventions)
         if factor != 1.0:
             self.applied = best.interventions
             self.lr_retuned = True
         chosen = best if factor != 1.0 else plain
         if chosen.recording is not None:
             self.current = chosen.recording
+            if suspicion.metric == "task_loss":
+                self.lab.repaired = chosen.recording
 
     def conclude(
         self,

@@ -52,7 +52,6 @@ class FactProver:
                 control, gain = untreated, untreated.score - best.score
             else:
                 gain = min(gain, untreated.score - best.score)
-        applied = treatment.interventions
         if suspicion.needs_harm and not gain > FACT_GAIN and treated.recording is not None:
             if self.whole_length_shows(suspicion, steps):
                 return True
@@ -61,10 +60,10 @@ class FactProver:
         if self.case.is_own_fault(treated, factor):
             # Two faults: this one is concluded with what both changes are worth, the lr is judged next.
             self.case.conclude(suspicion, control, best)
-            self.case.adopt(applied, treated, 1.0, treated)
+            self.case.adopt(suspicion, treated, 1.0, treated)
         else:
             self.case.conclude(suspicion, control, best, lr_factor=factor)
-            self.case.adopt(applied, best, factor, treated)
+            self.case.adopt(suspicion, best, factor, treated)
         return treated.recording is not None and treated.recording.steps > 0
 
     def whole_length_shows(self, suspicion: Suspicion, tried: int) -> bool:
@@ -81,7 +80,7 @@ class FactProver:
         if treated.recording is None or not control.score - treated.score > NEAR:
             return False
         self.case.conclude(suspicion, control, treated)
-        self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
+        self.case.adopt(suspicion, treated, 1.0, treated)
         return True
 
     def at_rate_of(self, suspicion: Suspicion, treatment: Treatment, best: Trial, steps: int) -> Trial:
@@ -148,7 +147,7 @@ class FactProver:
         lower = control.raw is not None and treated.raw is not None and treated.raw < (1 - share) * control.raw
         if (gain > NEAR and suspicion.least_share is None) or (gain > FACT_GAIN and lower):
             self.case.conclude(suspicion, control, treated)
-            self.case.adopt(suspicion.treatments[0].interventions, treated, 1.0, treated)
+            self.case.adopt(suspicion, treated, 1.0, treated)
             return True
         if suspicion.only_proven:
             self.not_proven(suspicion, control, treated)

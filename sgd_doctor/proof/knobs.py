@@ -22,6 +22,9 @@ cause (pixels of 0 to 255 bear a hundredth of it or less)."""
 
 MUCH_LESS = 0.1
 """Nor is one that has to grow a hundredfold, where with the change less than this share of it does about as well."""
+MUCH_MORE = 30.0
+"""Nor one that has to shrink to a hundredth or less, where with the change one this many times as large does as well
+(with pixels of 0 to 255, standardised ones bear 50 times the lr in an MLP)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class KnobProver:
             retuned = 1.0
         else:
             self.case.conclude(suspicion, won.control, won.best if retuned != 1.0 else won.plain, lr_factor=retuned)
-        self.case.adopt(suspicion.treatments[0].interventions, won.best, retuned, won.plain)
+        self.case.adopt(suspicion, won.best, retuned, won.plain)
         if suspicion.metric != "loss":
             self.case.metric = suspicion.metric
         return suspicion
@@ -76,7 +79,10 @@ class KnobProver:
         smell = suspicion.rule is Rule.SMELL
         instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR
         grown = lr_factor * NO_TUNING >= 1 and factor <= lr_factor * MUCH_LESS
-        far = grown and not instead and best.score <= lr_best.score + KNOB_GAIN
+        shrunk = lr_factor <= NO_TUNING and factor >= lr_factor * MUCH_MORE
+        far = not (instead or suspicion.at_written_lr) and (
+            (grown and best.score <= lr_best.score + KNOB_GAIN) or (shrunk and best.score <= lr_best.score + NEAR)
+        )
         if instead or (not far and (smell or suspicion.at_written_lr)):
             best, factor = plain, 1.0
         gain = control.score - best.score
