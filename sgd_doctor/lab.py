@@ -109,8 +109,8 @@ class Lab:
     def scale(self, metric: str, steps: int) -> Scale | None:
         """The unit for ``metric``: from the untreated run, or from its replay where that one measured it.
 
-        Where neither has a single finite value, from the first treated run that has.  A loss that a repair has changed is
-        measured by the repaired run.
+        Where neither has a single finite value, from the first treated run that has.  A loss that a repair has
+        changed is measured by the repaired run.
         """
         if metric == "loss" and self.repaired is not None:
             found = scale_of(self.repaired, metric)
