@@ -168,9 +168,9 @@ def _at_model(s: Source, before: str, after: str) -> list[Edit]:
     return [e for c in s.model_calls for e in s.wrap(c.args[0], before, after)]
 
 
-@operator("drop-scaling", "unnormalized-inputs")
+@operator("drop-scaling", "unnormalized-inputs", "unscaled-targets")
 def drop_scaling(s: Source) -> list[Edit]:
-    """Without ``StandardScaler``, ``scale``, or the division of pixels."""
+    """Without ``StandardScaler`` (of inputs, targets or both), ``scale``, or the division of pixels."""
     scalers = [c for c in s.calls("fit_transform", "scale") if len(c.args) == 1 and "scale" in s.code(c.func).lower()]
     if scalers:
         return [s.replace(c, s.code(c.args[0])) for c in scalers]

@@ -81,7 +81,7 @@ class Examiner:
         self.remarks([s for s in first if s.rule is Rule.NOTE])
         self.explain_symptoms()
         self.compare_replay()
-        self.case.result.proven.sort(key=_rank)
+        self.case.result.proven = _ranked(self.case.result.proven)
         return self.case.result
 
     def ask(self, recording: Recording, *, note: bool = False) -> list[Suspicion]:
@@ -193,6 +193,21 @@ class Examiner:
                 continue
             elif symptom.check not in self.case.settled and (crashed is None or symptom.check == "divergence"):
                 self.case.conclude(symptom, None, None)
+
+
+def _ranked(proven: Sequence[Proven]) -> list[Proven]:
+    """By rank; among causes, one that was proven later stands before what it brings about."""
+    ranked: list[Proven] = []
+    for item in sorted(proven, key=_rank):
+        brought = (
+            i
+            for i, other in enumerate(ranked)
+            if _rank(item) == _rank(other) == 0
+            and other.finding.check in item.suspicion.explains
+            and item.finding.check not in other.suspicion.explains
+        )
+        ranked.insert(next(brought, len(ranked)), item)
+    return ranked
 
 
 def _rank(proven: Proven) -> int:

@@ -65,17 +65,21 @@ def standstill(recording: Recording) -> Standstill | None:
     """
     loss = recording.column("loss")
     learning = [o for o in recording.facts.optimizers if o.steps]
-    if len(loss) < LEAST_STEPS or not np.isfinite(loss).all() or len(learning) != 1 or recording.facts.roots > 1:
+    if len(loss) < LEAST_STEPS or not np.isfinite(loss).all() or len(learning) != 1:
         return None
     scale = scale_of(recording, "loss")
     if scale is None or scale.floor != 0 or not scale.unit > 0:
         return None
-    if not scale.trivial and (_own_targets(recording) or not loss.min() >= 0):
+    several = recording.facts.roots > 1
+    if not scale.trivial and (several or _own_targets(recording) or not loss.min() >= 0):
+        return None
+    if several and _own_targets(recording):
         return None
     quarter = len(loss) // 4
     before, last = loss[quarter : 2 * quarter], loss[-quarter:]
     noise = math.sqrt((before.var() + last.var()) / quarter)
-    if before.mean() - last.mean() > max(FALLING * scale.unit, SURE * noise):
+    falls = before.mean() - last.mean() > max(FALLING * scale.unit, SURE * noise)
+    if falls and last.mean() < initial(loss):
         return None
     unit = scale.unit if scale.trivial else initial(loss)
     end = float(stats.tail(loss).mean())
@@ -115,4 +119,5 @@ def experiments(recording: Recording) -> tuple[Treatment, ...]:
 def _own_targets(recording: Recording) -> bool:
     """Whether the loss compares outputs of models with each other."""
     calls = [op for op in recording.facts.trace if op.phase == "loss" and len(op.inputs) >= 2]
-    return any(op.inputs[0].derived and op.inputs[1].derived for op in calls if op.name in (*trace.LOSSES, "sub"))
+    compared = [op.inputs[:2] for op in calls if op.name in (*trace.LOSSES, "sub")]
+    return any(all(x.derived or x.foreign for x in pair) for pair in compared)

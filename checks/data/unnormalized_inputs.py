@@ -77,9 +77,10 @@ class UnnormalizedInputs(Check):
         live = std > LIVE * (1 + np.abs(mean))
         if not live.any():
             return None
-        spread = float(std[live].max() / np.median(std[live]))
-        offset = float((mean[live] ** 2).sum() / (std[live] ** 2).sum())
-        rms = float(np.sqrt((mean[live] ** 2 + std[live] ** 2).mean()))
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is beyond any limit
+            spread = float(std[live].max() / np.median(std[live]))
+            offset = float((mean[live] ** 2).sum() / (std[live] ** 2).sum())
+            rms = float(np.sqrt((mean[live] ** 2 + std[live] ** 2).mean()))
         if not (spread > SPREAD or offset > OFFSET or rms > LARGE or rms < SMALL):
             return None
         return self._suspicion(recording, features, spread, offset, rms)

@@ -72,7 +72,7 @@ class BroadcastTargetShape(Check):
 
     def _suspicion(self, recording: Recording, op: Operation) -> Suspicion:
         first, second = op.inputs[0], op.inputs[1]
-        output, target = (first, second) if first.derived else (second, first)
+        output, target = (first, second) if learns(first) else (second, first)
         place = recording.site(op.site)
         args = {"function": op.name, "path": place.path if place else "", "line": place.line if place else 0}
         n = max(output.shape)
@@ -81,7 +81,7 @@ class BroadcastTargetShape(Check):
             "line": args["line"],
             "how": "unsqueeze" if how == "squeeze_input" else "squeeze",
             "operand": "target",
-            "side": "right" if first.derived else "left",
+            "side": "right" if learns(first) else "left",
         }
         return Suspicion(
             check=self.name,
@@ -102,13 +102,19 @@ class BroadcastTargetShape(Check):
             advice=f"give both the same shape: target.reshape{output.shape}, or squeeze the output",
             edits=(Edit("reshape-target", edit),),
             metric="task_loss",
-            needs_harm=True,
+            # Against targets that a model makes no error is measured, and the comparison is as wrong.
+            needs_harm=not target.derived,
         )
+
+
+def learns(operand: Operand) -> bool:
+    """Whether gradients go through ``operand``: an output, and no target that a model makes (Q-learning)."""
+    return operand.derived and not operand.foreign and operand.lost < 0
 
 
 def mismatched(first: Operand, second: Operand) -> bool:
     """(N, 1) with (N): one side from the model, the other not, equal element count, different rank."""
-    if first.derived == second.derived or first.parameter or second.parameter or first.shape == second.shape:
+    if learns(first) == learns(second) or first.parameter or second.parameter or first.shape == second.shape:
         return False
     a, b = sorted((first.shape, second.shape), key=len)
     if len(b) != len(a) + 1 or not a or a[0] < 2:

@@ -10,6 +10,9 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Location, Rule, Se
 from sgd_doctor.recording import Operation, Recording
 
 NEGATIONS = {"neg", "__neg__", "negative"}
+DIFFERENCES = {"sub", "__sub__", "rsub", "__rsub__"}
+POWERS = {"pow", "__pow__", "pow_"}
+SIZES = {"square", "abs", "__abs__", "absolute"}
 FROM_NUMBER = {"rsub", "__rsub__"}
 MAX_HOPS = 12
 WITHOUT_END = 3.0
@@ -61,19 +64,21 @@ class SignFlipped(Check):
         facts = recording.facts
         if facts.loss_operation < 0:
             raise NotChecked("no loss was traced")
-        if len(facts.optimizers) != 1:
+        number = only_optimizer(recording)
+        if number is None:
             return None
         term = falling_term(recording)
         if term is not None:
             return self._term(recording, term)
-        maximised = any(bool(g.get("maximize")) for g in facts.optimizers[0].groups)
+        optimizer = facts.optimizers[number]
+        maximised = any(bool(g.get("maximize")) for g in optimizer.groups)
         loss, sign = standard_loss(recording)
         if loss is None or (sign is not None) == maximised or not grows(recording):
             return None
         name = "minimise" if maximised else "negate-gradients"
-        site = facts.optimizers[0].site if maximised or sign is None else sign.site
+        site = optimizer.site if maximised or sign is None else sign.site
         what = "maximize=True" if maximised else "the minus sign"
-        if loss.name not in trace.LOSSES and not maximised:
+        if is_likelihood(recording, loss) and not maximised:
             what = "no minus sign before the log-likelihood"
         change = Intervention(name, "the loss minimised", {})
         return self._suspicion(recording, loss, change, recording.location(site), what)
@@ -111,8 +116,8 @@ class SignFlipped(Check):
         self, recording: Recording, loss: Operation, change: Intervention, location: Location | None, what: str
     ) -> Suspicion:
         first, last = ends(recording)
-        likelihood = loss.name not in trace.LOSSES
-        name = "the cross-entropy" if likelihood else loss.name
+        likelihood = is_likelihood(recording, loss)
+        name = "the cross-entropy" if likelihood else loss.name if loss.name in trace.LOSSES else "the error"
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
@@ -198,7 +203,7 @@ def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | N
         op = trace.operation(recording, index)
         if op is None or not op.inputs:
             return None, None
-        if op.name in trace.LOSSES:
+        if op.name in trace.LOSSES or is_error(recording, op):
             return op, sign
         if is_likelihood(recording, op):
             # The mean log-probability has to be maximised: one sign is right, none is one too few.
@@ -214,6 +219,25 @@ def standard_loss(recording: Recording) -> tuple[Operation | None, Operation | N
     return None, None
 
 
+def only_optimizer(recording: Recording) -> int | None:
+    """Index of the optimizer that makes all steps, or all of the last stage; None where several take turns."""
+    column = recording.column("optimizer")
+    stage = stats.last_stage(column)
+    used = np.unique(column[stage:])
+    alone = len(recording.facts.optimizers) == 1 or stage > 0
+    return int(used[0]) if alone and len(used) == 1 and 0 <= used[0] < len(recording.facts.optimizers) else None
+
+
+def is_error(recording: Recording, op: Operation) -> bool:
+    """Whether ``op`` is the square or the size of outputs less targets."""
+    square = op.name in POWERS and op.scalar == 2.0
+    if not (square or op.name in SIZES or (op.name in trace.SCALING and op.identical)):
+        return False
+    made = trace.maker(recording, op.inputs[0])
+    pair = made.inputs if made is not None and made.name in DIFFERENCES else ()
+    return len(pair) == 2 and pair[0].derived != pair[1].derived
+
+
 def is_likelihood(recording: Recording, op: Operation) -> bool:
     """Whether ``op`` picks the log-probability of each label."""
     made = trace.maker(recording, op.inputs[0])
@@ -222,7 +246,7 @@ def is_likelihood(recording: Recording, op: Operation) -> bool:
 
 def ends(recording: Recording) -> tuple[float, float]:
     """The error of the predictions over the first and over the last steps at which it was measured."""
-    error = recording.column("task_loss")
+    error = recording.column("task_loss")[stats.last_stage(recording.column("optimizer")) :]
     known = error[np.isfinite(error)]
     return stats.finite_mean(known[:3]), stats.finite_mean(known[-2:])
 

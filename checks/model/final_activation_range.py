@@ -114,7 +114,7 @@ class FinalActivationRange(Check):
             f"the model ends in a {name} ({reach}), but targets go from {targets.minimum:.3g} to {targets.maximum:.3g}"
         )
         seen = Evidence("targets", f"{targets.minimum:.3g} to {targets.maximum:.3g}", reach, title)
-        return self._suspicion(recording, maker, title, seen, Rule.FACT)
+        return self._suspicion(recording, maker, title, seen)
 
     def _logits(self, recording: Recording, loss: Operation, maker: Operation) -> Suspicion:
         low, high = RANGES[maker.name]
@@ -122,9 +122,9 @@ class FinalActivationRange(Check):
         reach = f"[{low:g}, {high:g}]" if math.isfinite(high) else "non-negative numbers"
         title = f"a {name} before {loss.name} confines the logits to {reach}"
         seen = Evidence("logits", reach, "any number", f"the logits that reach {loss.name} come out of a {name}")
-        return self._suspicion(recording, maker, title, seen, Rule.SMELL)
+        return self._suspicion(recording, maker, title, seen)
 
-    def _suspicion(self, recording: Recording, maker: Operation, title: str, seen: Evidence, rule: Rule) -> Suspicion:
+    def _suspicion(self, recording: Recording, maker: Operation, title: str, seen: Evidence) -> Suspicion:
         name = maker.name.rstrip("_")
         site = trace.site_of(maker, MODULES.get(name, ""))
         args = trace.this_call(recording, maker)
@@ -133,7 +133,7 @@ class FinalActivationRange(Check):
             check=self.name,
             severity=Severity.ERROR,
             title=title,
-            rule=rule,
+            rule=Rule.FACT,
             location=recording.location(site),
             evidence=(seen,),
             treatments=(Treatment((Intervention("drop-function", f"without the {name}", args),)),),

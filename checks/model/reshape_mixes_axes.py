@@ -39,8 +39,9 @@ class ReshapeMixesAxes(Check):
     Nothing crashes, and the numbers that belong together no longer do: the model learns noise.
 
     ## How it is proven
-    From the shapes before and after. The same loop is rerun with the data moved (`transpose`, `permute`) to the same
-    shape, judged by the error of each prediction against its own target; where that is no better, it is advice.
+    From the shapes before and after, or because moved data are read in the shape that they had before. The same loop
+    is rerun with the data moved (`transpose`, `permute`) to the same shape, judged by the error of each prediction
+    against its own target; where that is no better, it is advice.
 
     ## How to fix it
     `x.transpose(0, 1)`, `x.permute(...)`, or `x.flatten(2).transpose(1, 2)`, and only then `reshape`.
@@ -73,13 +74,13 @@ class ReshapeMixesAxes(Check):
         for index in trace.ancestors(recording):
             op = operations[index]
             if op.name in VIEWS and op.inputs and op.inputs[0].derived:
-                how = _swapped(op.inputs[0].shape, op.shape)
+                how = _swapped(op.inputs[0].shape, op.shape) or _read_back(op)
                 if how is not None:
                     return self._view(recording, op, how)
         for op in operations:
             # Inputs that no parameter has met yet are not followed to the loss.
             if op.name in VIEWS and op.phase == "forward" and op.inputs and not op.inputs[0].derived:
-                how = _swapped(op.inputs[0].shape, op.shape)
+                how = _swapped(op.inputs[0].shape, op.shape) or _read_back(op)
                 if how is not None:
                     return self._view(recording, op, how)
         for loss in trace.loss_calls(recording, *LOSSES):
@@ -157,6 +158,18 @@ def _swapped(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
     wide = [size for size in before if size > 1]
     if len(wide) < min(3, len(before)) or len(set(wide)) < 2 or [s for s in after if s > 1] == wide:
         return None
+    return _exchange(before, after)
+
+
+def _read_back(op: Operation) -> str | None:
+    """The permutation that would bring moved data back to the shape they had, and which the view only pretends."""
+    before, after = op.inputs[0].shape, op.shape
+    back = [s for s in op.inputs[0].base if s > 1] == [s for s in after if s > 1]
+    return _exchange(before, after) if back and sorted(before) == sorted(after) else None
+
+
+def _exchange(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
+    """The permutation that exchanges the two axes in which the shapes differ; None where these are not two."""
     changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     if len(changed) != 2:
         return None

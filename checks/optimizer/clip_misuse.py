@@ -98,7 +98,15 @@ class ClipMisuse(Check):
                 ),
             ),
             treatments=(Treatment((Intervention("skip-clip", "without clipping", args),)),),
-            explains=("lr-too-low", "no-learning", "plateau", "slow-learning", "undertrained"),
+            explains=(
+                "lr-too-low",
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "undertrained",
+                "weight-decay-too-large",  # the decay is not clipped
+                "labels-misaligned",
+            ),
             advice=f"raise the limit to the usual norm of the gradients (about {usual:g} here), or do not clip at all",
             edits=(Edit("set-call-arg", raised | {"line": args["line"]}),) if place is not None else (),
         )

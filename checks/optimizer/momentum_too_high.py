@@ -11,6 +11,8 @@ SUSPICIOUS = 0.985
 """Up to .99 a smaller lr always cured the run in the momentum bench; blame starts near .995."""
 TO_BLAME = 0.995
 """From here on the momentum is named where its change does as well as another lr."""
+LEAST_GAIN = 0.05
+"""A momentum that acts over a thousand steps does only part of its harm in a run of a hundred."""
 USUAL = 0.9
 
 
@@ -71,7 +73,17 @@ class MomentumTooHigh(Check):
             location=recording.location(optimizer.site),
             evidence=(Evidence("momentum", float(momentum), "about 0.9", f"momentum is {momentum:g}"),),
             treatments=(Treatment((Intervention("momentum", f"momentum {momentum:g} → {USUAL}", {"value": USUAL}),)),),
-            explains=("dead-relu", "oscillation", "divergence", "no-learning", "lr-too-high", "plateau"),
+            explains=(
+                "dead-relu",
+                "oscillation",
+                "divergence",
+                "no-learning",
+                "lr-too-high",
+                "plateau",
+                "overfitting",
+                "bn-eval-gap",
+            ),
+            least_gain=LEAST_GAIN if momentum >= TO_BLAME else None,
             advice=f"set {'momentum=0.9' if arg == 'momentum' else 'betas=(0.9, 0.999)'}",
             edits=(Edit("set-optimizer-arg", {"arg": "momentum", "value": USUAL}),) if arg == "momentum" else (),
         )

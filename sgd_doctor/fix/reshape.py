@@ -28,4 +28,6 @@ def move_axes(source: Source, args: dict[str, Any]) -> list[Change] | None:
         return None
     code = source.code(base)
     start, end = source.outer_span(call)
+    if code.endswith(how):  # moved there and back
+        return [Change(start, end, code.removesuffix(how))]
     return [Change(start, end, f"{code if is_primary(base) else f'({code})'}{how}")]

@@ -60,11 +60,11 @@ def measured(base: Operand, tensor: Tensor) -> Operand:
         distinct=int(torch.unique(values).numel()) if small else None,
         log_rows=whole and rows_are_log_probabilities(tensor),
         row_sums=_row_sums(tensor) if whole else None,
-        base=_base(tensor),
+        base=base_shape(tensor),
     )
 
 
-def _base(tensor: Tensor) -> tuple[int, ...]:
+def base_shape(tensor: Tensor) -> tuple[int, ...]:
     """Shape of the tensor that this one is a view of, where it shows all of it."""
     base = tensor._base
     return tuple(base.shape) if base is not None and base.numel() == tensor.numel() else ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.data import RandomSampler, SequentialSampler
 
 from sgd_doctor.observe.answers import AnswerRecorder
 from sgd_doctor.observe.clips import ClipRecorder
@@ -76,6 +77,9 @@ class _Built:
 
 @dataclass
 class _Drawn:
+    source: Callable[[], Any]
+    """What decides the batches: the data set, or the sampler where that is more than an order of all of it."""
+    site: int
     sampler: str
     batch_size: int
     batches: int = 0
@@ -102,7 +106,7 @@ class SignalRecorder(Part):
         self.data_writes: dict[int, None] = {}
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
-        self.loaders: dict[int, _Drawn] = {}
+        self.loaders: dict[tuple[int, str, int], _Drawn] = {}
         self.drift: list[tuple[int, float, float]] = []
         self.eval_inputs: dict[int, FeatureStatistics] = {}
         self.culprit: Culprit | None = None
@@ -269,14 +273,24 @@ class SignalRecorder(Part):
     @guarded
     def drawn(self, iterator: Any) -> None:
         """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
-        batches = iterator._index_sampler
-        sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None)
-        entry = self.loaders.setdefault(id(batches), _Drawn(type(sampler).__name__, size or 0))
+        entry = self._drawn_from(iterator._dataset, iterator._index_sampler)
         entry.batches += torch.is_grad_enabled()
         if entry.iterator is None or entry.iterator() is not iterator:
             entry.iterator = weakref.ref(iterator)
             if len(entry.passes) < MAX_BUILT:
                 entry.passes.append(self.observer.steps.count)
+
+    def _drawn_from(self, data: Any, batches: Any) -> _Drawn:
+        """Loaders that are built anew over the same data are one."""
+        sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None) or 0
+        source = data if type(sampler) in (RandomSampler, SequentialSampler) else batches
+        key = id(source), type(sampler).__name__, size
+        entry = self.loaders.get(key)
+        if entry is None or entry.source() is not source:
+            held = weakref.ref(source) if hasattr(type(source), "__weakref__") else lambda: source
+            entry = _Drawn(held, self.loader_sites.get(id(batches), -1), key[1], size)
+            self.loaders[key] = entry
+        return entry
 
     # -- the end
 
@@ -298,8 +312,8 @@ class SignalRecorder(Part):
                 tuple(storable(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(self.loader_sites.get(number, -1), d.sampler, d.batch_size, d.batches, tuple(d.passes))
-                for number, d in sorted(self.loaders.items(), key=lambda item: -item[1].batches)[:16]
+                Loader(d.site, d.sampler, d.batch_size, d.batches, tuple(d.passes))
+                for d in sorted(self.loaders.values(), key=lambda d: -d.batches)[:16]
             ),
             eval_inputs=tuple(
                 EvalInputs(site, f.count, frozen.mean, frozen.std)

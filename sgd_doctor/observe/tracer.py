@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.identities import Identities
-from sgd_doctor.observe.operands import dim_of, identical, measured
+from sgd_doctor.observe.operands import base_shape, dim_of, identical, measured
 from sgd_doctor.observe.padding import ATTENTION
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
@@ -295,6 +296,8 @@ class Tracer(TorchFunctionMode):
         operands = tuple(
             self._operand(tensor, is_derived, close) for tensor, is_derived in zip(inputs[:4], derived[:4], strict=True)
         )
+        if name in _VIEWS and operands and plain(inputs[0]) and not inputs[0].is_contiguous():
+            operands = (msgspec.structs.replace(operands[0], base=base_shape(inputs[0])), *operands[1:])
         layer, built = self.layer()
         self.operations.append(
             Operation(

@@ -285,7 +285,9 @@ class Case:
         """Turn a suspicion into a finding."""
         proof = None
         if control is not None and treated is not None and treated.recording is not None:
-            proof = self.proof(control, treated, suspicion.metric)
+            # Two runs of which neither has a number (the error is not measured) show nothing.
+            measured = control.raw is not None or treated.raw is not None
+            proof = self.proof(control, treated, suspicion.metric) if measured else None
             more = (*suspicion.evidence, *self.on_unseen(treated))
             suspicion = msgspec.structs.replace(suspicion, evidence=more)
         edits, written = suspicion.edits, suspicion.advice

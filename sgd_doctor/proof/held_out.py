@@ -100,6 +100,12 @@ class HeldOutProver:
         return control, value, treatment
 
 
+def last_accuracy(recording: Recording | None) -> float | None:
+    """The last accuracy of the evaluation pass that ends lowest."""
+    groups = recording.facts.held_out if recording is not None else ()
+    return min((h.accuracy[-1] for h in groups if h.accuracy and h.accuracy[-1] is not None), default=None)
+
+
 def last_held_out(recording: Recording | None) -> float | None:
     """The last loss of the evaluation pass that ends highest (held-out data rather than training data)."""
     if recording is None:

@@ -9,12 +9,14 @@ from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
 from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
-from sgd_doctor.proof.held_out import last_held_out
+from sgd_doctor.proof.held_out import last_accuracy, last_held_out
 
 KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
 """How far a treated run has to beat the best lr-only run, where the check names no other margin."""
 SMELL_SHARE = 0.8
+LEAST_RIGHT = 0.05
+"""Share of held-out samples that have to be right besides where their loss is no lower."""
 NO_TUNING = 0.0101
 """An lr that has to shrink to this share is no matter of tuning: a change that does as well at the written lr is the
 cause (pixels of 0 to 255 bear a hundredth of it or less)."""
@@ -57,7 +59,7 @@ class KnobProver:
         results = [win for win in judged if win is not None]
         if not results:
             return None
-        won = max(results, key=lambda win: win.gain)
+        won = _deepest(results)
         suspicion, alone = won.suspicion, won.control.score - won.plain.score
         retuned = won.factor if alone < SMELL_SHARE * won.gain else 1.0
         self.case.settled.add(suspicion.check)
@@ -142,7 +144,11 @@ class KnobProver:
         arms = [self.case.applied, best.interventions]
         control, treated = self.case.lab.run(arms, steps, "task_loss", f"{suspicion.check}: what do held-out data say?")
         before, after = last_held_out(control.recording), last_held_out(treated.recording)
-        return before is None or after is None or after < before
+        if before is None or after is None or after < before:
+            return True
+        # A model that learned something may be wrong with more confidence than one that knows nothing.
+        right, more = last_accuracy(control.recording), last_accuracy(treated.recording)
+        return right is not None and more is not None and more > right + LEAST_RIGHT
 
     def lasts(self, suspicion: Suspicion, best: Trial, margin: float) -> bool:
         """Whether the gain is still there at the end of the watched run, where that is asked for."""
@@ -167,6 +173,13 @@ class KnobProver:
                 f"{suspicion.treatments[0].label}: {shown(best.raw)})"
             )
         self.case.rule_out(suspicion, reason, best)
+
+
+def _deepest(wins: Sequence[Win]) -> Win:
+    """The largest gain among those whose suspicion no other brings about."""
+    explained = {name for win in wins for name in win.suspicion.explains if name != win.suspicion.check}
+    causes = [win for win in wins if win.suspicion.check not in explained]
+    return max(causes or wins, key=lambda win: win.gain)
 
 
 def least_gain(suspicion: Suspicion) -> float:

@@ -9,6 +9,7 @@ import msgspec
 
 from sgd_doctor import stats
 from sgd_doctor.findings import Edit, Rule, Severity, Suspicion
+from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnswer, LrExperiments, user_lr
 from sgd_doctor.proof.case import LONG, SHORT, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
@@ -42,6 +43,10 @@ class RateProver:
         answer = experiments.answer(self.case.length(LONG, arms=4))
         self.case.settled |= {s.check for s in (lower, higher) if s is not None}
         severity = self.lr_severity(answer, wanted)
+        if severity is not None and wanted is lower and not self.learns(answer.best):
+            why = f"{answer.best.label} only does less damage: nothing is learned at any smaller rate"
+            self.case.rule_out(wanted, why, answer.best)
+            return
         if severity is not None and wanted is higher and self.only_fits_better(answer):
             rate = user_lr(self.case.observed) * answer.factor
             why = f"lr {rate:.3g} lowers the training loss and raises the held-out loss"
@@ -56,6 +61,14 @@ class RateProver:
             self.case.rule_out(wanted, _lr_reason(experiments, wanted is lower), answer.best)
             return
         self.conclude_lr(wanted, answer, severity)
+
+    def learns(self, trial: Trial) -> bool:
+        """Whether a run ends below its own first loss."""
+        scale = self.case.lab.scale(self.case.metric, trial.steps)
+        if scale is None or trial.recording is None or not trial.recording.steps:
+            return True
+        first = float(trial.recording.column(self.case.metric)[0])
+        return not math.isfinite(first) or trial.score < scale.bounded(first) - NEAR
 
     def only_fits_better(self, answer: LrAnswer) -> bool:
         """Whether held-out data that the script evaluates are worse at the better rate: it only overfits sooner."""

@@ -49,6 +49,30 @@ def test_model_for_each_pass_over_the_same_loader_is_named(tmp_path: Path) -> No
     assert (found.proof.treated or 1) < (found.proof.baseline or 0)
 
 
+def test_model_for_each_pass_over_loaders_built_anew_is_named(tmp_path: Path) -> None:
+    anew = LOADED.replace("in loader:", "in DataLoader(loader.dataset, batch_size=40, shuffle=True):")
+    fault(tmp_path, DATA + anew.format(rates="[0.01] * 10", model=MODEL), NAME, steps=100)
+
+
+FOLDS = """
+from sklearn.model_selection import KFold
+from torch.utils.data import DataLoader, Subset, TensorDataset
+data = TensorDataset(X, two)
+for kept, _ in KFold(8, shuffle=True, random_state=0).split(X):
+    {model}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    for x, y in DataLoader(Subset(data, kept), batch_size=40, shuffle=True):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_one_pass_over_each_fold_is_advice(tmp_path: Path) -> None:
+    advised(tmp_path, DATA + FOLDS.format(model=MODEL), NAME, steps=60)
+
+
 def test_search_for_a_rate_is_advice(tmp_path: Path) -> None:
     rates = "[0.001, 0.003, 0.005, 0.01, 0.011, 0.012]"
     advised(tmp_path, DATA + LOADED.format(rates=rates, model=MODEL), NAME, steps=60)

@@ -51,6 +51,26 @@ def test_loss_that_does_not_move_is_not_called_healthy(tmp_path: Path) -> None:
     assert report.verdict != "healthy"
 
 
+def test_model_in_two_parts_that_learns_nothing_is_not_called_healthy(tmp_path: Path) -> None:
+    parts = """
+encoder, head = nn.Linear(10, 16), nn.Linear(16, 3)
+optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=0.01)
+X = torch.randn(4000, 10)
+three = torch.randint(0, 3, (4000,))
+"""
+    loop = LOOP.format(loss="F.cross_entropy(head(encoder(torch.randn(32, 10)).relu()), three[i])")
+    report = diagnosed(tmp_path, DATA + parts + loop)
+    assert report.verdict != "healthy"
+
+
+def test_run_that_ends_worse_than_it_began_is_not_called_healthy(tmp_path: Path) -> None:
+    decayed = MODEL.replace("lr=0.01", "lr=0.01, weight_decay=3.0").replace("32, 3", "32, 2")
+    start = "model[2].weight.data *= 8\n"
+    loop = LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])")
+    report = diagnosed(tmp_path, DATA + decayed + start + loop)
+    assert report.verdict != "healthy"
+
+
 QUIET = {
     "learns": LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),
     "takes its own outputs for targets": LOOP.format(

@@ -55,6 +55,12 @@ def test_view_in_place_of_a_transpose_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + READER.format(moved="x.view(6, -1, 5)", mark="  # here"), NAME, steps=150)
 
 
+def test_moved_data_read_in_their_shape_before_are_named(tmp_path: Path) -> None:
+    there = "x.transpose(0, 1).reshape(x.shape)"
+    reader = READER.format(moved=there, mark="  # here").replace("nn.GRU(5, 24)", "nn.GRU(5, 24, batch_first=True)")
+    fault(tmp_path, DATA + reader.replace("[0][-1])", "[0][:, -1])"), NAME, steps=150)
+
+
 def test_outputs_flattened_in_another_order_than_targets_are_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + TAGGER.format(moved="", mark="  # here"), NAME, steps=150)
 

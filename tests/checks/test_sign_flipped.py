@@ -17,6 +17,8 @@ BROKEN = {
     "minus": ("", "-F.cross_entropy(model(X[i]), three[i])  # here"),
     "times -1": ("", "-1.0 * F.cross_entropy(model(X[i]), three[i])  # here"),
     "by hand": ("", "model(X[i]).log_softmax(1).gather(1, three[i, None]).mean()  # here"),
+    "squares by hand": ("", "-((model(X[i]) - X[i, :3]) ** 2).mean()  # here"),
+    "sizes by hand": ("", "(X[i, :3] - model(X[i])).abs().mean().neg()  # here"),
     "one minus": ("", "1 - F.mse_loss(model(X[i]), X[i, :3])  # here"),
 }
 
