@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,13 @@ class Failing(ProcessPoolExecutor):
         lost: Future[Any] = Future()
         lost.set_exception(ConnectionError("no worker"))
         return lost
+
+
+class Closed(ProcessPoolExecutor):
+    """A pool that takes nothing any more."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        raise RuntimeError("cannot schedule new futures after shutdown")
 
 
 @pytest.mark.long
@@ -64,13 +73,58 @@ def test_experiments_run_on_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.M
     assert any("ClientExecutor" in note for note in report.notes)
 
 
-def test_workers_that_are_lost_cost_the_proof_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+LOST = [
+    (Failing, "were lost (ConnectionError: no worker)"),
+    (Closed, "were lost (RuntimeError: cannot schedule new futures after shutdown)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "reason"), LOST)
+def test_workers_that_are_lost_cost_the_proof_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[ProcessPoolExecutor], reason: str
+) -> None:
     write(tmp_path / "train.py", TOO_HIGH)
     monkeypatch.chdir(tmp_path)
-    report = diagnose("train.py", executor=Failing(1), select="lr-too-high", steps=30)
+    report = diagnose("train.py", executor=kind(1), select="lr-too-high", steps=30)
     assert report.run.steps == 30
     assert not report.problems
-    assert any("were lost (ConnectionError: no worker)" in note for note in report.notes), report.notes
+    assert any(reason in note for note in report.notes), report.notes
+
+
+RAY = """
+from concurrent.futures import Executor
+
+import ray
+
+from sgd_doctor import diagnose
+
+
+@ray.remote
+def call(function, arguments):
+    return function(*arguments)
+
+
+class RayExecutor(Executor):
+    def submit(self, function, /, *arguments):
+        return call.remote(function, arguments).future()
+
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+report = diagnose("train.py", executor=RayExecutor(), select="lr-too-high", budget=500)
+print([(f.check, f.confidence.value) for f in report.problems], [p.steps for p in report.run.probes], report.notes)
+ray.shutdown()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_experiments_run_on_a_ray_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    write(tmp_path / "train.py", TOO_HIGH)
+    path = write(tmp_path / "cluster.py", RAY)
+    done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[('lr-too-high', 'confirmed')]"), done.stdout
+    assert "RayExecutor" in done.stdout
 
 
 def test_executor_goes_with_a_path() -> None:

@@ -148,6 +148,26 @@ SCRIPTS: dict[str, str] = {
             warnings.warn("once a place")
         sys.stderr.write("to stderr\\n")
     """,
+    "warnings of torch": """
+        import torch
+        from torch import nn
+
+        class Column(nn.Module):
+            def forward(self, out, y):
+                return nn.functional.smooth_l1_loss(out, y)
+
+        model, loss_fn = nn.Linear(3, 1), nn.MSELoss()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for step in range(6):
+            x, y = torch.ones(4, 3), torch.ones(4)
+            loss = loss_fn(model(x), y) + nn.functional.l1_loss(model(x), y) + Column()(model(x), y)
+            loss = loss + nn.functional.softmax(model(x)).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            with torch.no_grad():
+                nn.functional.mse_loss(model(x), y)
+    """,
     "logging": """
         import logging
         logging.warning("root")

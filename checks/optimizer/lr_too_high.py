@@ -77,7 +77,15 @@ class LrTooHigh(Check):
             rule=Rule.LOWER_LR,
             location=recording.location(optimizer.site),
             evidence=(stuck.evidence() if stuck is not None and not large else _size(largest),),
-            explains=("divergence", "oscillation", "no-learning", "dead-relu", "saturation", "exploding-gradient"),
+            explains=(
+                "divergence",
+                "oscillation",
+                "no-learning",
+                "dead-relu",
+                "saturation",
+                "exploding-gradient",
+                "overfitting",
+            ),
             confidence=Confidence.CONFIRMED,
         )
 

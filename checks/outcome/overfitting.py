@@ -7,7 +7,7 @@ import numpy as np
 from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Evidence, Rule, Severity, Suspicion
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import Array, HeldOut, Recording
 
 RISE = 0.25
 """Rise of the held-out loss above its minimum, in units of the trivial loss, that counts as harm."""
@@ -75,22 +75,37 @@ class Overfitting(Check):
             gap, rise = (last - training) / task.trivial_loss, (last - low) / task.trivial_loss
             memorised = gap > WIDE_GAP and training < MEMORISED * task.trivial_loss
             if (rise > RISE and gap > GAP) or memorised:
-                step = held.steps[int(loss.argmin())]
-                return Suspicion(
-                    check=self.name,
-                    severity=Severity.WARNING,
-                    title=f"overfitting: held-out loss {last:.3g} after a minimum of {low:.3g} at step {step}, "
-                    f"training loss {training:.3g}",
-                    rule=Rule.SYMPTOM,
-                    location=recording.location(held.site),
-                    evidence=(
-                        Evidence(
-                            "held_out_rise",
-                            round(last - low, 4),
-                            f"< {RISE * task.trivial_loss:.3g}",
-                            f"held-out loss rose from {low:.4g} (step {step}) to {last:.4g}",
-                        ),
-                    ),
-                    advice=f"stop near step {step}, or use weight decay, dropout, augmentation, more data",
-                )
+                return self._suspicion(recording, held, loss, (low, last, training), task.trivial_loss, memorised)
         return None
+
+    def _suspicion(
+        self,
+        recording: Recording,
+        held: HeldOut,
+        loss: Array,
+        levels: tuple[float, float, float],
+        trivial: float,
+        memorised: bool,
+    ) -> Suspicion:
+        low, last, training = levels
+        step = held.steps[int(loss.argmin())]
+        rose = not memorised or last - low > RISE * trivial
+        if rose:
+            title = f"held-out loss {last:.3g} after a minimum of {low:.3g} at step {step}"
+            title += f", training loss {training:.3g}"
+            text = f"held-out loss rose from {low:.4g} (step {step}) to {last:.4g}"
+            seen = Evidence("held_out_rise", round(last - low, 4), f"< {RISE * trivial:.3g}", text)
+        else:
+            title = f"held-out loss {last:.3g}, training loss {training:.3g}"
+            text = f"held-out loss {last:.4g} where the training data have {training:.4g}"
+            seen = Evidence("held_out_gap", round(last - training, 4), f"< {WIDE_GAP * trivial:.3g}", text)
+        return Suspicion(
+            check=self.name,
+            severity=Severity.WARNING,
+            title=f"overfitting: {title}",
+            rule=Rule.SYMPTOM,
+            location=recording.location(held.site),
+            evidence=(seen,),
+            advice=(f"stop near step {step}, or use " if rose else "use ")
+            + "weight decay, dropout, augmentation, more data",
+        )

@@ -19,6 +19,7 @@ from sgd_doctor.observe.comparisons import NAMES
 from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.operands import base_shape, dim_of, identical, measured
 from sgd_doctor.observe.padding import ATTENTION
+from sgd_doctor.observe.placed import placed
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.tasks import LOSS_FUNCTIONS
 from sgd_doctor.observe.tensors import (
@@ -174,13 +175,14 @@ class Tracer(TorchFunctionMode):
             changed = rewrite(name, func, args, kwargs)
             if changed is not None:
                 return changed[0]
-        result = func(*args, **kwargs)
-        if not torch.compiler.is_compiling():
-            try:
-                with unseen():
-                    self._note(name, args, kwargs, result)
-            except Exception as error:  # watching must never end the user's run
-                self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
+        if torch.compiler.is_compiling():
+            return func(*args, **kwargs)
+        result = placed(func, args, kwargs)
+        try:
+            with unseen():
+                self._note(name, args, kwargs, result)
+        except Exception as error:  # watching must never end the user's run
+            self.fail(f"tracing {name} failed: {type(error).__name__}: {error}")
         return result
 
     def _note(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:

@@ -1,4 +1,4 @@
-"""Weight decay, judged by held-out data over full-length runs."""
+"""Weight decay, and a smaller learning rate in its place, judged by held-out data over full-length runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sgd_doctor.findings import Edit, Intervention, Proof, Severity, Suspicion, Treatment
+from sgd_doctor.findings import Edit, Intervention, Proof, Rule, Severity, Suspicion, Treatment
+from sgd_doctor.lab import scaled_lr
+from sgd_doctor.learning_rate import obstacle, user_lr
 from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
@@ -19,6 +21,7 @@ HELD_OUT_SHARE = 0.1
 WORKS = 1 / 3
 """A held-out loss as written below this share of the trivial one is that of a model that works: more decay is advice
 (faulty samples have .44 and more)."""
+TENTH = 0.1
 LEARNED = 0.9
 """A training loss above this share of the trivial one means that the decay only stopped the learning."""
 
@@ -58,6 +61,8 @@ class HeldOutProver:
             why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
             self.case.rule_out(suspicion, why)
             return
+        if self.smaller_rate(suspicion, control, value, steps):
+            return
         if not self.holds_again(suspicion, treatment, steps):
             why = f"held-out loss {value:.3g} instead of {control:.3g} with weight decay, but not with another seed"
             self.case.rule_out(suspicion, why)
@@ -72,6 +77,32 @@ class HeldOutProver:
         )
         proof = Proof(treatment.label, "held_out_loss", control, value, steps)
         self.case.add(finding_of(suspicion, proof, severity), suspicion, suspicion.edits)
+
+    def smaller_rate(self, suspicion: Suspicion, control: float, value: float, steps: int) -> bool:
+        """Whether a tenth of the learning rate, where that is suspected, fits as well and serves unseen data better."""
+        lower = next((s for s in self.case.ask(self.case.observed) if s.rule is Rule.LOWER_LR), None)
+        if lower is None or obstacle(self.case.observed):
+            return False
+        lr = user_lr(self.case.observed)
+        treatment = Treatment((scaled_lr(TENTH, lr),))
+        why = f"{suspicion.check}: does a smaller learning rate serve held-out data as well?"
+        written, smaller = self.case.lab.run([(), treatment.interventions], steps, "task_loss", why)
+        held = last_held_out(smaller.recording)
+        if held is None or held > value or smaller.score > written.score:
+            return False
+        if not self.holds_again(lower, treatment, steps):
+            return False
+        lower = msgspec.structs.replace(
+            lower,
+            title=f"lr {lr:.3g} is too high: after {steps} steps the held-out loss is {control:.3g}, "
+            f"with lr {TENTH * lr:.3g} it is {held:.3g}",
+            advice=f"set lr={TENTH * lr:.3g}",
+            edits=(Edit("set-optimizer-arg", {"arg": "lr", "value": TENTH * lr}),),
+        )
+        self.case.rule_out(suspicion, f"{treatment.label} does as well without more decay (held-out loss {held:.3g})")
+        proof = Proof(treatment.label, "held_out_loss", control, held, steps)
+        self.case.add(finding_of(lower, proof, Severity.WARNING), lower, lower.edits)
+        return True
 
     def holds_again(self, suspicion: Suspicion, treatment: Treatment, steps: int) -> bool:
         """The deciding pair once more with other random numbers; held-out losses are noisy."""

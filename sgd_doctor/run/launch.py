@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,9 +193,15 @@ def spread(
 ) -> tuple[list[Recording | None], list[str]]:
     """The replays that an executor's workers make (None where one failed or came too late), and why some are lost."""
     seconds = deadline - time.monotonic()
-    futures = [executor.submit(job.replay, request, seconds) for request in requests]
     found: list[Recording | None] = []
     reasons: list[str] = []
+    futures: list[Future[Recording | None]] = []
+    for request in requests:
+        try:
+            futures.append(executor.submit(job.replay, request, seconds))
+        except Exception as error:  # as a worker that cannot be reached
+            futures.append(Future())
+            futures[-1].set_exception(error)
     for future in futures:
         try:
             found.append(future.result(max(0.0, deadline + LATE_SECONDS - time.monotonic())))

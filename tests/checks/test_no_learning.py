@@ -69,6 +69,7 @@ def test_run_that_ends_worse_than_it_began_is_not_called_healthy(tmp_path: Path)
     loop = LOOP.format(loss="F.cross_entropy(model(X[i]), two[i])")
     report = diagnosed(tmp_path, DATA + decayed + start + loop)
     assert report.verdict != "healthy"
+    assert "lr-too-high" not in {f.check for f in report.problems}  # a rate near 0 only does less damage
 
 
 QUIET = {
