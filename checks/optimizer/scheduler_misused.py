@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sgd_doctor import stats
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording, SchedulerFacts
@@ -18,6 +19,8 @@ SPENT = 0.02
 EARLY = 0.5
 """Share of the watched steps before which a rate that is spent leaves the rest of the run idle; schedules that mean
 to end at 0 (cosine, linear, a cut by ten every third of the run) are above ``SPENT`` up to there."""
+REACHED = 0.1
+"""Share of its full value that lr has to reach in a finished run: a warm-up takes some hundredths of a usual one."""
 LEAST_STEPS = 20
 
 
@@ -27,7 +30,8 @@ class SchedulerMisused(Check):
     ## What it means
     `ReduceLROnPlateau` cuts the learning rate when its metric no longer improves. With `mode="max"` and
     a loss as the metric every improvement counts as none; a scheduler that is stepped before the
-    optimizer skips the first value of its schedule.
+    optimizer skips the first value of its schedule. A warm-up of some hundred steps that is stepped once an epoch
+    never ends.
 
     ## Why it hurts
     The rate falls to almost nothing while the model is still learning, and training stops. A factor of 0.1 after
@@ -69,7 +73,8 @@ class SchedulerMisused(Check):
             raise NotChecked("no scheduler is used")
         for scheduler in recording.facts.schedulers:
             found = self._wrong_mode(recording, scheduler) or self._order(recording, scheduler)
-            found = found or self._spent(recording, scheduler) or self._training_loss(recording, scheduler)
+            found = found or self._spent(recording, scheduler) or self._never_reached(recording, scheduler)
+            found = found or self._training_loss(recording, scheduler)
             if found is not None:
                 return found
         return None
@@ -150,6 +155,38 @@ class SchedulerMisused(Check):
             advice="let the rate last as long as the training"
             + "".join(f": {k}={v:g} leaves a tenth of it at the end" for k, v in decay.items()),
             edits=tuple(edits),
+            only_proven=True,
+            long=True,
+        )
+
+    def _never_reached(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
+        """A warm-up counted in optimizer steps that is stepped once an epoch: the run ends where it has hardly begun."""
+        lr, built = recording.column("lr"), [o.groups[0].get("lr") for o in recording.facts.optimizers if o.groups]
+        base, highest = float(built[0] or 0.0) if len(built) == 1 else 0.0, stats.finite_max(lr)
+        if recording.facts.ended != "finished" or len(lr) < LEAST_STEPS or not 0 < highest < REACHED * base:
+            return None
+        if scheduler.per_batch(recording.steps) or not lr[-1] >= highest:
+            return None
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"{scheduler.kind} is still warming up when the run ends: lr reached {highest:.2g} of {base:g} in "
+            f"{scheduler.steps} calls of scheduler.step()",
+            rule=Rule.KNOB,
+            location=recording.location(scheduler.step_site),
+            evidence=(
+                Evidence(
+                    "highest_lr",
+                    float(f"{highest:.3g}"),
+                    f"about {base:g}",
+                    f"{scheduler.steps} calls of scheduler.step() for {recording.steps} optimizer steps raised lr to "
+                    f"{highest / base:.1%} of what the optimizer was built with",
+                ),
+            ),
+            treatments=(Treatment((Intervention("hold-lr", f"lr held at {base:g}", {}),)),),
+            explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
+            advice="call scheduler.step() after each optimizer.step(), which is what a warm-up of so many calls counts, or "
+            "make it as long as a few epochs",
             only_proven=True,
             long=True,
         )

@@ -7,6 +7,7 @@ import itertools
 from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Recording
+from sgd_doctor.standstill import standstill
 from sgd_doctor.structure import ParameterState, Structure
 
 LEAST = 2
@@ -18,7 +19,7 @@ class StaleOptimizer(Check):
 
     ## What it means
     After the optimizer was built, the model was built again, copied, or got a new layer. The optimizer
-    still holds the old tensors.
+    still holds the old tensors. Or most of the model was frozen when it was built, and is not in it.
 
     ## Why it hurts
     `step()` moves nothing that matters. `zero_grad()` misses the live parameters, so that their gradients
@@ -27,7 +28,7 @@ class StaleOptimizer(Check):
     ## How it is proven
     From identities: tensors in the optimizer never have a gradient, while parameters of the called model
     have gradients, are in no optimizer and never change. The same loop is rerun with the live parameters in
-    the optimizer.
+    the optimizer. An optimizer that holds a part of the model (a new head) is named only where it learns nothing.
 
     ## How to fix it
     Build the model completely (layers replaced, copied, moved to its device), then the optimizer.
@@ -67,7 +68,11 @@ class StaleOptimizer(Check):
         dead = [p for p in held if not p.gradient and not p.changed]
         live = [p for p in usable if p.in_model and p.gradient and not p.in_optimizer]
         if not dead and live:
-            return self._left_behind(recording, structure, live) or self._twice(recording, live)
+            return (
+                self._left_behind(recording, structure, live)
+                or self._twice(recording, live)
+                or self._too_few(recording, held, live)
+            )
         if not dead or not live:
             return None
         whole = len(dead) == len(held)
@@ -112,6 +117,37 @@ class StaleOptimizer(Check):
             ),
             explains=("no-learning", "plateau", "slow-learning", "undertrained", "exploding-gradient", "divergence"),
             advice="give each optimizer the parameters of its own model",
+        )
+
+    def _too_few(
+        self, recording: Recording, held: list[ParameterState], live: list[ParameterState]
+    ) -> Suspicion | None:
+        """What the optimizer holds learns nothing, and most parameters with gradients are in none.
+
+        Where it learns, as a new head alone does, that is meant.
+        """
+        if len(recording.facts.optimizers) != 1 or len(live) <= len(held) or standstill(recording) is None:
+            return None
+        names = ", ".join(p.name for p in live[:3] if p.name)
+        total = len(held) + len(live)
+        change = Intervention("adopt-leaves", "all of them in the optimizer", {"parameters": True, "optimizer": 0})
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the optimizer holds {len(held)} of {total} parameters that receive gradients, and learns nothing "
+            "with them",
+            rule=Rule.FACT,
+            location=recording.location(recording.facts.optimizers[0].site),
+            evidence=(
+                Evidence(
+                    "live_outside", len(live), "0", f"{len(live)} parameters with gradients never change: {names}"
+                ),
+            ),
+            treatments=(Treatment((change,)),),
+            explains=("no-learning", "plateau", "slow-learning", "lr-too-low", "undertrained", "labels-misaligned"),
+            advice="build the optimizer with model.parameters() after every requires_grad is set: what was frozen when it "
+            "was built is not in it",
+            needs_harm=True,
         )
 
     def _suspicion(

@@ -263,7 +263,9 @@ class Case:
 
     def adopt(self, suspicion: Suspicion, best: Trial, factor: float, plain: Trial) -> None:
         """A confirmed treatment stays on."""
-        self.applied = (*self.applied, *suspicion.treatments[0].interventions)
+        change = suspicion.treatments[0].interventions
+        self.applied = (*self.applied, *change)
+        self.lr_retuned |= any(i.name == "hold-lr" for i in change)
         if factor != 1.0:
             self.applied = best.interventions
             self.lr_retuned = True

@@ -35,7 +35,15 @@ def test_rate_that_is_used_up_after_a_few_epochs_is_named(tmp_path: Path) -> Non
     assert found.fix.verified
 
 
+def test_warm_up_that_the_run_never_leaves_is_named(tmp_path: Path) -> None:
+    script = EPOCHS.format(schedule="LambdaLR(optimizer, lambda e: min(1.0, (e + 1) / 500))", epochs=12)
+    script = script.replace("  # here", "").replace("    scheduler.step()", "    scheduler.step()  # here")
+    found = fault(tmp_path, script, NAME, steps=150)
+    assert "warming up" in found.title
+
+
 HEALTHY = {
+    "warm-up of two epochs": ("LambdaLR(optimizer, lambda e: min(1.0, (e + 1) / 3))", 12),
     "cut by ten every third of the run": ("StepLR(optimizer, step_size=4, gamma=0.1)", 12),
     "cosine to 0": ("CosineAnnealingLR(optimizer, 12)", 12),
     "slow decay": ("ExponentialLR(optimizer, 0.9)", 12),

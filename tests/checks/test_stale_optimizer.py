@@ -24,6 +24,13 @@ BUILD = "optimizer = torch.optim.SGD(model.parameters(), lr=0.3)"
 BROKEN = {
     "model built again": f"\nmodel = Net()\n{BUILD}  # here\nmodel = Net()\n",
     "model copied": f"\nimport copy\nmodel = Net()\n{BUILD}  # here\nmodel = copy.deepcopy(model)\n",
+    "built while nearly all was frozen": """
+model = Net()
+model.requires_grad_(False)
+model.fc.bias.requires_grad = True
+optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.3)  # here
+model.requires_grad_(True)
+""",
     "head replaced": f"\nmodel = Net(7)\n{BUILD}  # here\nmodel.fc = nn.Linear(32, 2)\n",
 }
 
