@@ -160,7 +160,7 @@ class SchedulerMisused(Check):
         )
 
     def _never_reached(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
-        """A warm-up counted in optimizer steps that is stepped once an epoch: the run ends where it has hardly begun."""
+        """A warm-up counted in optimizer steps that is stepped once an epoch: the run ends before it does."""
         lr, built = recording.column("lr"), [o.groups[0].get("lr") for o in recording.facts.optimizers if o.groups]
         base, highest = float(built[0] or 0.0) if len(built) == 1 else 0.0, stats.finite_max(lr)
         if recording.facts.ended != "finished" or len(lr) < LEAST_STEPS or not 0 < highest < REACHED * base:
@@ -185,8 +185,8 @@ class SchedulerMisused(Check):
             ),
             treatments=(Treatment((Intervention("hold-lr", f"lr held at {base:g}", {}),)),),
             explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
-            advice="call scheduler.step() after each optimizer.step(), which is what a warm-up of so many calls counts, or "
-            "make it as long as a few epochs",
+            advice="call scheduler.step() after each optimizer.step(), which is what a warm-up of so many calls counts, "
+            "or make it as long as a few epochs",
             only_proven=True,
             long=True,
         )

@@ -145,8 +145,8 @@ class StaleOptimizer(Check):
             ),
             treatments=(Treatment((change,)),),
             explains=("no-learning", "plateau", "slow-learning", "lr-too-low", "undertrained", "labels-misaligned"),
-            advice="build the optimizer with model.parameters() after every requires_grad is set: what was frozen when it "
-            "was built is not in it",
+            advice="build the optimizer with model.parameters() after every requires_grad is set: what was frozen when "
+            "it was built is not in it",
             needs_harm=True,
         )
 
