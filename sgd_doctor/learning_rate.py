@@ -86,6 +86,8 @@ def obstacle(recording: Recording) -> str:
     used = np.unique(recording.column("optimizer"))
     if len(used) > 1 and np.mean(np.diff(recording.column("optimizer")) != 0) > 0.2:
         return "several optimizers take turns with losses of their own"
+    if stats.last_stage(recording.column("optimizer")):
+        return "models are trained one after the other, and a rate would change for all of them"
     if recording.steps < 10:
         return f"{recording.steps} steps are too few to judge a learning rate"
     loss = recording.column("loss")

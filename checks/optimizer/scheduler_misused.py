@@ -185,8 +185,8 @@ class SchedulerMisused(Check):
             ),
             treatments=(Treatment((Intervention("hold-lr", f"lr held at {base:g}", {}),)),),
             explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
-            advice="call scheduler.step() after each optimizer.step(), which is what a warm-up of so many calls counts, "
-            "or make it as long as a few epochs",
+            advice="call scheduler.step() after each optimizer.step(), which is what such a warm-up counts, or let it "
+            "last a few epochs",
             only_proven=True,
             long=True,
         )
