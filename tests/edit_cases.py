@@ -606,6 +606,14 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
         "crit = nn.BCEWithLogitsLoss()\np = torch.sigmoid(z)\nloss = crit(p, y)\nheld = F.binary_cross_entropy(p, y)\n",
         "crit = nn.BCELoss()\np = torch.sigmoid(z)\nloss = crit(p, y)\nheld = F.binary_cross_entropy(p, y)\n",
     ),
+    "a sigmoid beside another one for the evaluation": (
+        "one-sigmoid",
+        {"line": "head = ", "loss_line": "loss = "},
+        "head = nn.Sequential(nn.Linear(8, 1), nn.Sigmoid())\nloss = F.binary_cross_entropy_with_logits(head(x), y)\n"
+        "p = torch.sigmoid(head(x))\nheld = F.binary_cross_entropy(p, y)\n",
+        "head = nn.Sequential(nn.Linear(8, 1))\nloss = F.binary_cross_entropy_with_logits(head(x), y)\n"
+        "p = torch.sigmoid(head(x))\nheld = F.binary_cross_entropy(p, y)\n",
+    ),
     "squared error of one-hot labels": (
         "swap-function",
         {"line": "loss = ", "function": "mse_loss", "to": "cross_entropy"},

@@ -53,7 +53,7 @@ _NAMESPACES = {"F", "torch", "nn", "functional", "special", "tf"}
 def drop_activation(source: Source, args: dict[str, Any]) -> list[Change] | None:
     """Take the activation ``args["name"]`` at ``args["line"]`` out, by function, method or module."""
     name = str(args["name"]).lower()
-    if name not in CLASSES or _wanted_elsewhere(source, name):
+    if name not in CLASSES or _wanted_elsewhere(source, name, int(args["line"])):
         return None
     calls = source.at(cst.Call, int(args["line"]))
     applied = [call for call in calls if _argument(source, call, name) is not None]
@@ -69,10 +69,21 @@ def drop_activation(source: Source, args: dict[str, Any]) -> list[Change] | None
     return _with_thresholds(source, on_line[0], name, _drop_built(source, on_line[0]))
 
 
-def _wanted_elsewhere(source: Source, name: str) -> bool:
-    """Whether another loss of the file takes probabilities as they are."""
+def _wanted_elsewhere(source: Source, name: str, line: int) -> bool:
+    """Whether another loss of the file takes probabilities that come from ``line``, as far as can be told."""
     losses = {"binary_cross_entropy", "BCELoss"} if name == "sigmoid" else set()
-    return any(called_name(call) in losses for call in source.all(cst.Call))
+    return any(
+        called_name(call) in losses and not _of_another(source, call, name, line) for call in source.all(cst.Call)
+    )
+
+
+def _of_another(source: Source, loss: cst.Call, name: str, line: int) -> bool:
+    """Whether the loss is given what the same activation makes at another line."""
+    given = positional(loss, 0)
+    made = origin(source, given.value) if given is not None else None
+    if not isinstance(made, cst.Call) or called_name(made).strip("_") != name:
+        return False
+    return not source.covers(made, line)
 
 
 def _with_thresholds(source: Source, call: cst.Call, name: str, changes: list[Change] | None) -> list[Change] | None:
