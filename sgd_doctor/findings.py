@@ -141,6 +141,9 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     lasting: bool = False
     """The gain of a knob has to be there at the end of the watched run as well: what is only learned sooner is no
     fault."""
+    batches: int = 1
+    """Batches for which the script makes one step, where the treated run steps at each: it makes so many more steps of
+    the same data."""
     long: bool = False
     """Shows only over the whole observed length, and does not compete with the learning rate."""
 

@@ -70,7 +70,10 @@ class SchedulerMisused(Check):
     def suspect(self, recording: Recording) -> Suspicion | None:
         """The first scheduler that shows one of the mistakes."""
         if not recording.facts.schedulers:
-            raise NotChecked("no scheduler is used")
+            found = self._by_hand(recording)
+            if found is None:
+                raise NotChecked("no scheduler is used")
+            return found
         for scheduler in recording.facts.schedulers:
             found = self._wrong_mode(recording, scheduler) or self._order(recording, scheduler)
             found = found or self._spent(recording, scheduler) or self._never_reached(recording, scheduler)
@@ -117,15 +120,10 @@ class SchedulerMisused(Check):
 
     def _spent(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
         """The rate was used up early, and the rest of the run moved nothing."""
-        lr = recording.column("lr")
-        lr = lr[np.isfinite(lr)]
-        if len(lr) < LEAST_STEPS or scheduler.steps < 2 or not lr[0] >= EARLY * lr.max():
-            return None
-        if scheduler.per_batch(recording.steps):
+        if scheduler.steps < 2 or scheduler.per_batch(recording.steps):
             return None  # scheduler-per-batch says more, or it is meant so
-        low = lr < SPENT * lr[0]
-        first = int(low.argmax())
-        if not low.any() or not low[first:].all() or not first < EARLY * len(lr):
+        first, lr = spent_at(recording), recording.column("lr")
+        if first is None:
             return None
         decay = {k: float(round(0.1 ** (1 / scheduler.steps), 3)) for k in ("gamma",) if scheduler.kind in BY_FACTOR}
         place = recording.site(scheduler.site)
@@ -155,6 +153,29 @@ class SchedulerMisused(Check):
             advice="let the rate last as long as the training"
             + "".join(f": {k}={v:g} leaves a tenth of it at the end" for k, v in decay.items()),
             edits=tuple(edits),
+            only_proven=True,
+            long=True,
+        )
+
+    def _by_hand(self, recording: Recording) -> Suspicion | None:
+        """The script itself lowers lr, and has used it up long before its end."""
+        first = spent_at(recording)
+        facts = recording.facts
+        if first is None or not facts.optimizers:
+            return None
+        lr = recording.column("lr")
+        text = f"lr is below {SPENT:.0%} of its first value from step {first} of {len(lr)} on; no scheduler did that"
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the script has used the learning rate up by step {first} of {len(lr)}: it fell from {lr[0]:.3g} to "
+            f"{lr[-1]:.3g}",
+            rule=Rule.KNOB,
+            location=recording.location(facts.optimizers[0].site),
+            evidence=(Evidence("step_at_which_lr_is_spent", first, f"> {EARLY * len(lr):.0f}", text),),
+            treatments=(Treatment((Intervention("hold-lr", f"lr held at {lr[0]:.3g}", {}),)),),
+            explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
+            advice="lower it once an epoch and not once a batch, or by less: param_groups[...]['lr'] is set too often",
             only_proven=True,
             long=True,
         )
@@ -238,3 +259,13 @@ class SchedulerMisused(Check):
             ),
             advice="pass the validation loss to scheduler.step(); no harm was measured",
         )
+
+
+def spent_at(recording: Recording) -> int | None:
+    """Step from which on lr moves nothing any more, where that leaves the larger part of the run idle."""
+    lr = recording.column("lr")
+    if len(lr) < LEAST_STEPS or not np.isfinite(lr).all() or not lr[0] >= EARLY * lr.max():
+        return None
+    low = lr < SPENT * lr[0]
+    first = int(low.argmax())
+    return first if low.any() and low[first:].all() and first < EARLY * len(lr) else None

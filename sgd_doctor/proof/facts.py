@@ -41,6 +41,10 @@ class FactProver:
             suspicion.metric,
             f"{suspicion.check}: the same loop, {treatment.label}",
         )
+        if suspicion.batches > 1:
+            # As much data as the treated run is given, and not as many steps.
+            fewer = max(1, steps // suspicion.batches)
+            control = self.case.lab.run([self.case.applied], fewer, suspicion.metric)[0]
         best, factor = treated, 1.0
         if not control.score - treated.score > NEAR and not obstacle(self.case.observed):
             best, factor = self.retuned(suspicion, treatment, steps, treated)

@@ -35,6 +35,16 @@ def test_rate_that_is_used_up_after_a_few_epochs_is_named(tmp_path: Path) -> Non
     assert found.fix.verified
 
 
+def test_rate_that_the_script_lowers_too_often_is_named(tmp_path: Path) -> None:
+    decay = "\n        optimizer.param_groups[0]['lr'] *= 0.9\n    pass"
+    script = EPOCHS.format(schedule="StepLR(optimizer, 1)", epochs=15).replace("\n    scheduler.step()", decay)
+    lines = [line for line in script.splitlines() if not line.startswith("scheduler")]
+    script = "\n".join(lines).replace("lr=0.05)", "lr=0.05)  # here")
+    assert "scheduler" not in script
+    found = fault(tmp_path, script, NAME, steps=150)
+    assert "the script has used" in found.title
+
+
 def test_warm_up_that_the_run_never_leaves_is_named(tmp_path: Path) -> None:
     script = EPOCHS.format(schedule="LambdaLR(optimizer, lambda e: min(1.0, (e + 1) / 500))", epochs=12)
     script = script.replace("  # here", "").replace("    scheduler.step()", "    scheduler.step()  # here")

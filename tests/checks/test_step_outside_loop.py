@@ -34,6 +34,18 @@ def test_step_of_the_last_batch_only_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(optimizer=SGD, more="") + loop, NAME, steps=30)
 
 
+EIGHTH = "    if step % 8 == 7:\n            optimizer.step()  # here"
+
+
+def test_gradients_cleared_before_each_of_several_batches_are_named(tmp_path: Path) -> None:
+    # Adam takes gradients of any size: only that seven of eight batches are lost makes it slower.
+    epochs = EPOCHS.replace("range(10)", "range(80)").replace("{after}optimizer.step()  # here", EIGHTH)
+    loop = epochs.format(before="optimizer.zero_grad()", scale=" / 8", last="")
+    adam = MODEL.format(optimizer="Adam(model.parameters(), lr=0.003)", more="")
+    found = fault(tmp_path, DATA + adam + loop, NAME, steps=150)
+    assert found.proof is not None
+
+
 HEALTHY = {
     "repaired": MODEL.format(optimizer=SGD, more="")
     + EPOCHS.format(before="optimizer.zero_grad()", scale="", after="    ", last=""),
