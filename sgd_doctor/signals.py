@@ -127,6 +127,10 @@ class Loader(msgspec.Struct, frozen=True):
     """Batches drawn while gradients were on or before the first step."""
     passes: tuple[int, ...] = ()
     """Optimizer step at which each pass over it began, the first 64."""
+    samples: int = 0
+    """Length of its data set; 0 where that has none."""
+    drawn: int = -1
+    """Line that began the first pass."""
 
 
 class InputDrift(msgspec.Struct, frozen=True):

@@ -94,8 +94,8 @@ class StepOutsideLoop(Check):
             ),
             treatments=(Treatment((Intervention("step-after-backward", "a step after each backward", {}),)),),
             explains=("lr-too-low", "lr-too-high", "undertrained", "no-learning", "plateau", "slow-learning"),
-            advice="indent optimizer.step() into the batch loop, behind loss.backward(); where gradients are meant to add "
-            "up over several batches, move zero_grad() behind the step instead",
+            advice="indent optimizer.step() into the batch loop, behind loss.backward(); where gradients are meant to "
+            "add up over several batches, move zero_grad() behind the step instead",
             edits=(Edit("move-step-inside", {"step_line": lines[0], "backward_line": lines[1]}),)
             if len(lines) == 2
             else (),

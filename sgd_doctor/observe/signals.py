@@ -80,8 +80,10 @@ class _Drawn:
     source: Callable[[], Any]
     """What decides the batches: the data set, or the sampler where that is more than an order of all of it."""
     site: int
+    drawn: int
     sampler: str
     batch_size: int
+    samples: int
     batches: int = 0
     passes: list[int] = field(default_factory=list)
     iterator: weakref.ref[Any] | None = None
@@ -283,12 +285,15 @@ class SignalRecorder(Part):
     def _drawn_from(self, data: Any, batches: Any) -> _Drawn:
         """Loaders that are built anew over the same data are one."""
         sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None) or 0
-        source = data if type(sampler) in (RandomSampler, SequentialSampler) else batches
+        whole = type(sampler) in (RandomSampler, SequentialSampler)
+        source = data if whole else batches
         key = id(source), type(sampler).__name__, size
         entry = self.loaders.get(key)
         if entry is None or entry.source() is not source:
             held = weakref.ref(source) if hasattr(type(source), "__weakref__") else lambda: source
-            entry = _Drawn(held, self.loader_sites.get(id(batches), -1), key[1], size)
+            built = self.loader_sites.get(id(batches), -1)
+            samples = len(data) if whole else 0
+            entry = _Drawn(held, built, self.observer.sites.here(), key[1], size, samples)
             self.loaders[key] = entry
         return entry
 
@@ -312,7 +317,7 @@ class SignalRecorder(Part):
                 tuple(storable(d) for _, _, d in self.drift),
             ),
             loaders=tuple(
-                Loader(d.site, d.sampler, d.batch_size, d.batches, tuple(d.passes))
+                Loader(d.site, d.sampler, d.batch_size, d.batches, tuple(d.passes), d.samples, d.drawn)
                 for d in sorted(self.loaders.values(), key=lambda d: -d.batches)[:16]
             ),
             eval_inputs=tuple(
