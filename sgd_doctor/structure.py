@@ -81,6 +81,8 @@ class ModeLayer(msgspec.Struct, frozen=True):
     """Values by channel (median over the calls in training mode), for BatchNorm."""
     momentum: float | None = None
     """Of the running statistics, for BatchNorm that keeps them."""
+    rate: float | None = None
+    """Share of the values that dropout takes away."""
 
 
 class NamedFreeze(msgspec.Struct, frozen=True):

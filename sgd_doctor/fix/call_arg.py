@@ -35,6 +35,7 @@ _ORDERS = {
     "log_softmax": "input dim",
     "Softmax": "dim",
     "LogSoftmax": "dim",
+    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"), "p inplace"),
 }
 """Positional order of calls whose arguments are also given without their names."""
 

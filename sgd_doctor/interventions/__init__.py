@@ -32,7 +32,7 @@ from sgd_doctor.interventions.model import (
     Reinitialise,
     SwapActivation,
 )
-from sgd_doctor.interventions.modes import EvalModeAtEvaluation, TrainMode
+from sgd_doctor.interventions.modes import EvalModeAtEvaluation, LowerDropout, TrainMode
 from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
@@ -71,6 +71,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "keep-graph": KeepGraph,
     "keep-gradients": KeepGradients,
     "train-mode": TrainMode,
+    "lower-dropout": LowerDropout,
     "eval-mode-at-evaluation": EvalModeAtEvaluation,
     "recompute-statistics": RecomputeStatistics,
     "per-sample-norm": PerSampleNorm,

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from sgd_doctor.interventions.base import Applier
 
@@ -35,6 +36,16 @@ class TrainMode(Applier):
         elif id(module) in self._switched and module.training:
             module.eval()
             self._switched.discard(id(module))
+        return None
+
+
+class LowerDropout(Applier):
+    """Dropout layers that take more than ``above`` of the values away take ``rate`` of them."""
+
+    def before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if isinstance(module, _DropoutNd) and module.p > self.args["above"]:
+            module.p = float(self.args["rate"])
+            self.applied += 1
         return None
 
 

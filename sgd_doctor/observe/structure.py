@@ -46,6 +46,7 @@ class _Mode:
     evaluating: int = 0
     values: list[int] = field(default_factory=list)
     momentum: float | None = None
+    rate: float | None = None
 
 
 @dataclass
@@ -136,7 +137,8 @@ class StructureRecorder:
             momentum = None
             if isinstance(module, _BatchNorm) and module.running_mean is not None:
                 momentum = module.momentum
-            self.modes[id(module)] = _Mode(name, type(module).__name__, momentum=momentum)
+            rate = float(module.p) if isinstance(module, _DropoutNd) else None
+            self.modes[id(module)] = _Mode(name, type(module).__name__, momentum=momentum, rate=rate)
 
     def meet_dropout(self, name: str, site: int, module: str | None) -> None:
         """Values are dropped although the model is in evaluation mode."""
@@ -292,7 +294,7 @@ class StructureRecorder:
             loads=tuple(self.loads),
             fresh_layers=tuple(FreshLayer(kind, site, passes) for site, (kind, passes, _) in self.fresh.items()),
             mode_layers=tuple(
-                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values), m.momentum)
+                ModeLayer(m.name, m.kind, m.training, m.evaluating, _median(m.values), m.momentum, m.rate)
                 for m in self.modes.values()
             ),
             freezes=named_freezes(list(self.roots.values()), self.sites, self.module_names, states),
