@@ -13,6 +13,7 @@ from sgd_doctor.findings import Intervention
 from sgd_doctor.lab import Lab, Trial, lr_factor, scaled_lr, without_lr
 from sgd_doctor.recording import Recording
 from sgd_doctor.scoring import initial
+from sgd_doctor.standstill import own_targets
 
 GOOD_UPDATE = 0.02
 """First update over weight norm of a good learning rate (docs/proof.md: one step, mean regret .14)."""
@@ -86,8 +87,8 @@ def obstacle(recording: Recording) -> str:
     used = np.unique(recording.column("optimizer"))
     if len(used) > 1 and np.mean(np.diff(recording.column("optimizer")) != 0) > 0.2:
         return "several optimizers take turns with losses of their own"
-    if stats.last_stage(recording.column("optimizer")):
-        return "models are trained one after the other, and a rate would change for all of them"
+    if stats.last_stage(recording.column("optimizer")) and own_targets(recording):
+        return "a model is trained on what an earlier one says, and a rate would change for both"
     if recording.steps < 10:
         return f"{recording.steps} steps are too few to judge a learning rate"
     loss = recording.column("loss")

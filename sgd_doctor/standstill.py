@@ -71,9 +71,9 @@ def standstill(recording: Recording) -> Standstill | None:
     if scale is None or scale.floor != 0 or not scale.unit > 0:
         return None
     several = recording.facts.roots > 1
-    if not scale.trivial and (several or _own_targets(recording) or not loss.min() >= 0):
+    if not scale.trivial and (several or own_targets(recording) or not loss.min() >= 0):
         return None
-    if several and _own_targets(recording):
+    if several and own_targets(recording):
         return None
     quarter = len(loss) // 4
     before, last = loss[quarter : 2 * quarter], loss[-quarter:]
@@ -116,7 +116,7 @@ def experiments(recording: Recording) -> tuple[Treatment, ...]:
     return tuple(Treatment((Intervention(name, label, args),)) for name, label in (one, permuted))
 
 
-def _own_targets(recording: Recording) -> bool:
+def own_targets(recording: Recording) -> bool:
     """Whether the loss compares outputs of models with each other."""
     calls = [op for op in recording.facts.trace if op.phase == "loss" and len(op.inputs) >= 2]
     compared = [op.inputs[:2] for op in calls if op.name in (*trace.LOSSES, "sub")]

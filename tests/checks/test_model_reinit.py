@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sgd_doctor.findings import Confidence, Severity
 from tests.checks.cases import DATA, advised, fault, silent
 
 NAME = "model-reinit"
@@ -25,8 +26,15 @@ MODEL = "model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 2))  
 SGD = "optimizer = torch.optim.SGD(model.parameters(), lr={lr}, momentum=0.9)"
 
 
-def test_model_for_each_epoch_is_advice(tmp_path: Path) -> None:
-    advised(tmp_path, DATA + ROUNDS.format(model=MODEL, optimizer=SGD.format(lr=0.02), steps=8), NAME)
+def test_models_that_are_thrown_away_unused_are_a_warning(tmp_path: Path) -> None:
+    script = ROUNDS.format(model=MODEL, optimizer=SGD.format(lr=0.02), steps=8)
+    found = fault(tmp_path, DATA + script, NAME, severity=Severity.WARNING)
+    assert found.confidence is Confidence.LIKELY
+
+
+def test_models_that_are_evaluated_are_advice(tmp_path: Path) -> None:
+    use = "    with torch.no_grad():\n        print(F.cross_entropy(model(X), two))\n"
+    advised(tmp_path, DATA + ROUNDS.format(model=MODEL, optimizer=SGD.format(lr=0.02), steps=8) + use, NAME)
 
 
 LOADED = """
@@ -66,6 +74,8 @@ for kept, _ in KFold(8, shuffle=True, random_state=0).split(X):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    with torch.no_grad():
+        print(F.cross_entropy(model(X), two).item())
 """
 
 
