@@ -114,8 +114,6 @@ class Built(msgspec.Struct, frozen=True):
     """Optimizer step at which each was built, the first 64."""
     same: int = 0
     """How many of them hold the parameters of the one before."""
-    evaluated: int = 0
-    """How many models were called without training them."""
 
 
 class Loader(msgspec.Struct, frozen=True):

@@ -76,16 +76,13 @@ class ModelReinit(Check):
     ) -> Suspicion:
         site = recording.site(built.site)
         args = {"path": site.path if site is not None else "", "line": site.line if site is not None else 0}
-        alike = site is not None and one_rate(recording)
-        sure = alike and one_pass_each(recording, starts)
-        unused = alike and not sure and thrown_away(built, starts)
-        severity = Severity.ERROR if sure else Severity.WARNING if unused else Severity.ADVICE
+        sure = site is not None and one_pass_each(recording, starts)
         return Suspicion(
             check=self.name,
-            severity=severity,
+            severity=Severity.ERROR if sure else Severity.ADVICE,
             title=f"{built.kind} is built {built.count} times during training; each time the loss starts over "
             f"({losses[0]:.3g} to {losses[1]:.3g})",
-            rule=Rule.SMELL if sure or unused else Rule.NOTE,
+            rule=Rule.SMELL if sure else Rule.NOTE,
             location=recording.location(built.site),
             evidence=(
                 Evidence(
@@ -95,29 +92,19 @@ class ModelReinit(Check):
             treatments=(Treatment((Intervention("keep-model", "each model goes on with the weights before", args),)),),
             explains=("lr-too-low", "lr-too-high", "undertrained", "no-learning", "plateau", "slow-learning"),
             advice="build model and optimizer before the loop (with cross-validation this is meant)",
-            edits=(Edit("hoist-out-of-loops", {"line": site.line}),) if site is not None and (sure or unused) else (),
-            confidence=Confidence.CONFIRMED if sure else Confidence.LIKELY if unused else Confidence.POSSIBLE,
+            edits=(Edit("hoist-out-of-loops", {"line": site.line}),) if site is not None and sure else (),
+            confidence=Confidence.CONFIRMED if sure else Confidence.POSSIBLE,
             needs_harm=True,
             long=True,
         )
 
 
 def one_pass_each(recording: Recording, starts: list[int]) -> bool:
-    """Every model saw one pass over the same loader: these are no folds."""
+    """Every model saw one pass over the same loader, at one learning rate: neither folds nor a search."""
     loaders = recording.facts.signals.loaders
     if not loaders:
         return False
     passes = np.asarray(loaders[0].passes)
     counts = [int(((passes >= a) & (passes < b)).sum()) for a, b in itertools.pairwise(starts)]
-    return all(count == 1 for count in counts)
-
-
-def one_rate(recording: Recording) -> bool:
-    """Whether all of them were trained at one learning rate: this is no search."""
-    return len({g.get("lr") for o in recording.facts.optimizers if o.steps for g in o.groups[:1]}) == 1
-
-
-def thrown_away(built: Built, starts: list[int]) -> bool:
-    """Whether models of equal lives were replaced without ever being used: folds, searches and ensembles use them."""
-    lives = np.diff(starts)
-    return built.evaluated <= 1 and bool(lives.max() - lives.min() <= 1)
+    rates = {g.get("lr") for o in recording.facts.optimizers if o.steps for g in o.groups[:1]}
+    return len(rates) == 1 and all(count == 1 for count in counts)

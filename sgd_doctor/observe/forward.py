@@ -99,7 +99,6 @@ class ForwardWatch(Part):
         o.structure.root_begins(module, site, grad)
         if o.evaluating:
             o.counts.evaluations += 1
-            o.signals.root_evaluated(unwrapped(module))
             if module.training:
                 o.structure.meet_evaluation(args)
             o.held_out.begin(o.steps.count, o.sites.stack(), site, module)

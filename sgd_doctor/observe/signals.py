@@ -73,7 +73,6 @@ class _Built:
     same: int = 0
     steps: list[int] = field(default_factory=list)
     first: weakref.ref[Tensor] | None = None
-    evaluated: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -104,7 +103,6 @@ class SignalRecorder(Part):
         self.clips = ClipRecorder(observer)
         self.optimizers: dict[tuple[str, int], _Built] = {}
         self.models: dict[tuple[str, int], _Built] = {}
-        self.built_as: dict[int, _Built] = {}
         self.taken: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.shared: list[tuple[int, int, int]] = []
         self.data_writes: dict[int, None] = {}
@@ -135,15 +133,7 @@ class SignalRecorder(Part):
         found = repeated(module, lambda m: names.get(id(m), ""), lambda m: sites.get(id(m), -1))
         self.repeated.extend(itertools.islice(found, max(0, MAX_BUILT - len(self.repeated))))
         key = (type(module).__name__, o.module_sites.get(id(module), -1))
-        entry = self.models.setdefault(key, _Built(key[0]))
-        self._built(entry)
-        self.built_as[id(module)] = entry
-
-    def root_evaluated(self, module: nn.Module) -> None:
-        """A model is called without training it; the observer keeps it alive, so that its id is its own."""
-        entry = self.built_as.get(id(module))
-        if entry is not None:
-            entry.evaluated.add(id(module))
+        self._built(self.models.setdefault(key, _Built(key[0])))
 
     def built_at(self, module: nn.Module, weight: Tensor) -> int:
         """Line that filled the weight last, or else that built the layer."""
@@ -353,9 +343,7 @@ class SignalRecorder(Part):
 
 
 def _all_built(entries: dict[tuple[str, int], _Built]) -> tuple[Built, ...]:
-    return tuple(
-        Built(b.kind, site, b.count, tuple(b.steps), b.same, len(b.evaluated)) for (_, site), b in entries.items()
-    )
+    return tuple(Built(b.kind, site, b.count, tuple(b.steps), b.same) for (_, site), b in entries.items())
 
 
 def _finite(value: float) -> float | None:
