@@ -71,9 +71,9 @@ def standstill(recording: Recording) -> Standstill | None:
     if scale is None or scale.floor != 0 or not scale.unit > 0:
         return None
     several = recording.facts.roots > 1
-    if not scale.trivial and (several or own_targets(recording) or not loss.min() >= 0):
+    if not scale.trivial and (several or not loss.min() >= 0):
         return None
-    if several and own_targets(recording):
+    if (several or not scale.trivial) and own_targets(recording):
         return None
     quarter = len(loss) // 4
     before, last = loss[quarter : 2 * quarter], loss[-quarter:]

@@ -122,9 +122,6 @@ class SchedulerMisused(Check):
         """The rate was used up early, and the rest of the run moved nothing."""
         if scheduler.steps < 2 or scheduler.per_batch(recording.steps):
             return None  # scheduler-per-batch says more, or it is meant so
-        first, lr = spent_at(recording), recording.column("lr")
-        if first is None:
-            return None
         decay = {k: float(round(0.1 ** (1 / scheduler.steps), 3)) for k in ("gamma",) if scheduler.kind in BY_FACTOR}
         place = recording.site(scheduler.site)
         edits = [
@@ -132,53 +129,36 @@ class SchedulerMisused(Check):
             for k, v in decay.items()
             if place is not None
         ]
-        return Suspicion(
-            check=self.name,
-            severity=Severity.ERROR,
-            title=f"{scheduler.kind} has used the learning rate up by step {first} of {len(lr)}: it fell from "
-            f"{lr[0]:.3g} to {lr[-1]:.3g}",
-            rule=Rule.KNOB,
-            location=recording.location(scheduler.site),
-            evidence=(
-                Evidence(
-                    "step_at_which_lr_is_spent",
-                    first,
-                    f"> {EARLY * len(lr):.0f}",
-                    f"lr is below {SPENT:.0%} of its first value from step {first} of {len(lr)} on, after "
-                    f"{scheduler.steps} calls of scheduler.step() in all",
-                ),
-            ),
-            treatments=(Treatment((Intervention("hold-lr", f"lr held at {lr[0]:.3g}", {}),)),),
-            explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
-            advice="let the rate last as long as the training"
-            + "".join(f": {k}={v:g} leaves a tenth of it at the end" for k, v in decay.items()),
-            edits=tuple(edits),
-            only_proven=True,
-            long=True,
+        advice = "let the rate last as long as the training" + "".join(
+            f": {k}={v:g} leaves a tenth of it at the end" for k, v in decay.items()
         )
+        after = f"after {scheduler.steps} calls of scheduler.step() in all"
+        return self._used_up(recording, scheduler.kind, scheduler.site, after, advice, tuple(edits))
 
     def _by_hand(self, recording: Recording) -> Suspicion | None:
         """The script itself lowers lr, and has used it up long before its end."""
-        first = spent_at(recording)
-        facts = recording.facts
-        if first is None or not facts.optimizers:
+        optimizers = recording.facts.optimizers
+        if not optimizers:
             return None
+        advice = "lower it once an epoch and not once a batch, or by less: param_groups[...]['lr'] is set too often"
+        return self._used_up(recording, "the script", optimizers[0].site, "and no scheduler did that", advice)
+
+    def _used_up(
+        self, recording: Recording, who: str, site: int, after: str, advice: str, edits: tuple[Edit, ...] = ()
+    ) -> Suspicion | None:
+        """A rate that moves nothing any more, where that leaves the larger part of the run idle."""
         lr = recording.column("lr")
-        text = f"lr is below {SPENT:.0%} of its first value from step {first} of {len(lr)} on; no scheduler did that"
-        return Suspicion(
-            check=self.name,
-            severity=Severity.ERROR,
-            title=f"the script has used the learning rate up by step {first} of {len(lr)}: it fell from {lr[0]:.3g} to "
-            f"{lr[-1]:.3g}",
-            rule=Rule.KNOB,
-            location=recording.location(facts.optimizers[0].site),
-            evidence=(Evidence("step_at_which_lr_is_spent", first, f"> {EARLY * len(lr):.0f}", text),),
-            treatments=(Treatment((Intervention("hold-lr", f"lr held at {lr[0]:.3g}", {}),)),),
-            explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
-            advice="lower it once an epoch and not once a batch, or by less: param_groups[...]['lr'] is set too often",
-            only_proven=True,
-            long=True,
-        )
+        lr = lr[np.isfinite(lr)]
+        if len(lr) < LEAST_STEPS or not lr[0] >= EARLY * lr.max():
+            return None
+        low = lr < SPENT * lr[0]
+        first = int(low.argmax())
+        if not low.any() or not low[first:].all() or not first < EARLY * len(lr):
+            return None
+        title = f"{who} has used the learning rate up by step {first} of {len(lr)}: it fell from {lr[0]:.3g} to "
+        text = f"lr is below {SPENT:.0%} of its first value from step {first} of {len(lr)} on, {after}"
+        seen = Evidence("step_at_which_lr_is_spent", first, f"> {EARLY * len(lr):.0f}", text)
+        return self._held(recording, f"{title}{lr[-1]:.3g}", site, seen, f"{lr[0]:.3g}", advice, edits)
 
     def _never_reached(self, recording: Recording, scheduler: SchedulerFacts) -> Suspicion | None:
         """A warm-up counted in optimizer steps that is stepped once an epoch: the run ends before it does."""
@@ -188,26 +168,43 @@ class SchedulerMisused(Check):
             return None
         if scheduler.per_batch(recording.steps) or not lr[-1] >= highest:
             return None
+        title = (
+            f"{scheduler.kind} is still warming up when the run ends: lr reached {highest:.2g} of {base:g} in "
+            f"{scheduler.steps} calls of scheduler.step()"
+        )
+        text = (
+            f"{scheduler.steps} calls of scheduler.step() for {recording.steps} optimizer steps raised lr to "
+            f"{highest / base:.1%} of what the optimizer was built with"
+        )
+        seen = Evidence("highest_lr", float(f"{highest:.3g}"), f"about {base:g}", text)
+        advice = (
+            "call scheduler.step() after each optimizer.step(), which is what such a warm-up counts, or let it last a "
+            "few epochs"
+        )
+        return self._held(recording, title, scheduler.step_site, seen, f"{base:g}", advice)
+
+    def _held(
+        self,
+        recording: Recording,
+        title: str,
+        site: int,
+        seen: Evidence,
+        rate: str,
+        advice: str,
+        edits: tuple[Edit, ...] = (),
+    ) -> Suspicion:
+        """A schedule that leaves (nearly) no rate: held at its full value, the run has to be clearly better."""
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"{scheduler.kind} is still warming up when the run ends: lr reached {highest:.2g} of {base:g} in "
-            f"{scheduler.steps} calls of scheduler.step()",
+            title=title,
             rule=Rule.KNOB,
-            location=recording.location(scheduler.step_site),
-            evidence=(
-                Evidence(
-                    "highest_lr",
-                    float(f"{highest:.3g}"),
-                    f"about {base:g}",
-                    f"{scheduler.steps} calls of scheduler.step() for {recording.steps} optimizer steps raised lr to "
-                    f"{highest / base:.1%} of what the optimizer was built with",
-                ),
-            ),
-            treatments=(Treatment((Intervention("hold-lr", f"lr held at {base:g}", {}),)),),
+            location=recording.location(site),
+            evidence=(seen,),
+            treatments=(Treatment((Intervention("hold-lr", f"lr held at {rate}", {}),)),),
             explains=("lr-too-low", "plateau", "slow-learning", "undertrained", "no-learning"),
-            advice="call scheduler.step() after each optimizer.step(), which is what such a warm-up counts, or let it "
-            "last a few epochs",
+            advice=advice,
+            edits=edits,
             only_proven=True,
             long=True,
         )
@@ -259,13 +256,3 @@ class SchedulerMisused(Check):
             ),
             advice="pass the validation loss to scheduler.step(); no harm was measured",
         )
-
-
-def spent_at(recording: Recording) -> int | None:
-    """Step from which on lr moves nothing any more, where that leaves the larger part of the run idle."""
-    lr = recording.column("lr")
-    if len(lr) < LEAST_STEPS or not np.isfinite(lr).all() or not lr[0] >= EARLY * lr.max():
-        return None
-    low = lr < SPENT * lr[0]
-    first = int(low.argmax())
-    return first if low.any() and low[first:].all() and first < EARLY * len(lr) else None

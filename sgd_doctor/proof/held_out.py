@@ -22,6 +22,7 @@ WORKS = 1 / 3
 """A held-out loss as written below this share of the trivial one is that of a model that works: more decay is advice
 (faulty samples have .44 and more)."""
 TENTH = 0.1
+"""Share of the learning rate that is tried in place of more decay, as in the experiments on a rate that is too high."""
 LEARNED = 0.9
 """A training loss above this share of the trivial one means that the decay only stopped the learning."""
 
