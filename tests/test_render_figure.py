@@ -13,7 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 import report_examples
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 from PIL import Image
 
 from sgd_doctor.render import axes, figure, plots
@@ -35,6 +37,28 @@ def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
+
+
+def test_names_of_the_curves_stay_below_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figure, "save", lambda page, _: drawn.append(page) or b"")
+    report = report_examples.unhealthy()
+    proof = report.findings[0].proof
+    assert proof is not None
+    text = (
+        msgspec.json.encode(report)
+        .decode()
+        .replace(proof.intervention, f"{proof.intervention}, said in a good many words")
+    )
+    report = msgspec.json.decode(text, type=Report)
+    again = report_examples.probe("none", 2.3, 2.3, 1.0)
+    run = msgspec.structs.replace(report.run, probes=(again, *report.run.probes))
+    figure.page(msgspec.structs.replace(report, run=run))
+    renderer = FigureCanvasAgg(drawn[0]).get_renderer()
+    legend = drawn[0].axes[0].get_legend()
+    assert legend is not None
+    assert len(legend.get_texts()) > 3
+    assert all(legend.get_window_extent(renderer).y1 < t.get_window_extent(renderer).y0 for t in drawn[0].texts)
 
 
 def pixels(report: Report) -> Image.Image:

@@ -29,6 +29,8 @@ _INDENT = re.compile(rb"\n\s+")
 _LONG = re.compile(rb"-?\d+\.\d{3,}")
 _WIDTH, _TOP, _BODY = 16.0, 0.95, 5.9
 """Inches: width of the page, start of the text below the badge, height of the plots."""
+_GAP_LINES, _LEGEND_LINE = 2, 0.3
+"""Lines of a legend that fit between the text and the plots, and the height of a line in inches."""
 _UNDATED = {"Date": None, "Creator": None}
 _RC: dict[str, object] = {
     "font.family": ["sans-serif"],
@@ -192,7 +194,7 @@ def _panels(report: Report) -> list[Panel]:
 
         def loss(ax: Axes) -> None:
             plots.draw_loss(ax, report, theme)
-            plots.draw_legend(ax, theme, 2)
+            _make_room(ax, plots.draw_legend(ax, theme, 2))
 
         found.append(("", loss))
     if plots.chosen_layers(report, "grad_norm"):
@@ -241,6 +243,14 @@ def _body(figure: Figure, panels: list[Panel], height: float) -> None:
     _panel(figure.add_subplot(grid[:, 0]), panels[0])
     for row, panel in enumerate(side):
         _panel(figure.add_subplot(grid[row, 1]), panel)
+
+
+def _make_room(ax: Axes, lines: int) -> None:
+    """Lower the top of the axes by what their legend takes beyond the gap below the text of the page."""
+    box, figure = ax.get_position(), ax.figure
+    assert isinstance(figure, Figure)
+    taken = max(0, lines - _GAP_LINES) * _LEGEND_LINE / figure.get_figheight()
+    ax.set_position((box.x0, box.y0, box.width, box.height - taken))
 
 
 def _panel(ax: Axes, panel: Panel) -> None:

@@ -60,8 +60,11 @@ def treated_probes(report: Report) -> list[ProbeInfo]:
     return list(chosen.values())[:_MAX_TREATED]
 
 
-def draw_legend(ax: Axes, theme: Theme, columns: int = 3) -> None:
-    """The names above the axes, where they hide no curve; long ones below one another."""
+def draw_legend(ax: Axes, theme: Theme, columns: int = 3) -> int:
+    """The names above the axes, where they hide no curve; long ones below one another.
+
+    Returns: the number of lines that they take.
+    """
     handles, names = ax.get_legend_handles_labels()
     columns = 1 if max(map(len, names), default=0) > 28 else columns
     order = sorted(range(len(names)), key=lambda index: "other run" in names[index])  # stable
@@ -78,6 +81,7 @@ def draw_legend(ax: Axes, theme: Theme, columns: int = 3) -> None:
             borderpad=0.2,
             columnspacing=1.4,
         )
+    return math.ceil(len(handles) / columns)
 
 
 def has_loss(report: Report) -> bool:
