@@ -176,7 +176,8 @@ def outdated(recording: Recording, term: Operation) -> str:
     ours = any(leaf.in_optimizer or leaf.in_module for leaf in leaves)
     if not leaves or ours or any(i.origin >= 0 and (i.derived or i.lost >= 0) for i in term.inputs[:2]):
         return ""
-    if not any(i.parameter for i in term.inputs[:2]):
+    shapes = {i.shape for i in term.inputs[:2] if i.parameter}
+    if not shapes or any(op.inputs[0].shape in shapes for op in exits(recording)):  # or it came back from numpy
         return ""
     return "uses a tensor from before this step that no optimizer holds, and nothing that the model computes"
 
@@ -203,10 +204,14 @@ EXITS = ("numpy", "__array__", "tolist", "item")
 """Ways out of torch, recorded so that a loss that comes back from there is explained: it has no graph."""
 
 
+def exits(recording: Recording) -> list[Operation]:
+    """The ways out of torch of what this step computed (and not of the loss of the step before)."""
+    return [op for op in recording.facts.trace if op.name in EXITS and op.inputs and op.inputs[0].origin >= 0]
+
+
 def way_out(recording: Recording) -> Operation | None:
-    """The last way out of torch of something that this step computed (and not of the loss of the step before)."""
-    exits = [op for op in recording.facts.trace if op.name in EXITS and op.inputs and op.inputs[0].origin >= 0]
-    return exits[-1] if exits else None
+    """The last of :func:`exits`."""
+    return next(reversed(exits(recording)), None)
 
 
 def hard_cuts(recording: Recording) -> list[Operation]:

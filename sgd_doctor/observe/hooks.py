@@ -42,7 +42,7 @@ INITIALISERS = (
     "orthogonal_",
     "eye_",
 )
-_ON_THE_WAY = {"wrapper", "grad", "_autograd_grad", "__torch_function__", "handle_torch_function"}
+_ON_THE_WAY = {"wrapper", "placed", "grad", "_autograd_grad", "__torch_function__", "handle_torch_function"}
 """Functions between ``autograd.grad`` and what asked for the gradients."""
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_")
 

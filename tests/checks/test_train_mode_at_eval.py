@@ -87,10 +87,10 @@ def test_dropout_of_a_recurrent_layer_is_seen(tmp_path: Path) -> None:
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.rnn, self.out = nn.LSTM(1, 32, num_layers=2, dropout=0.95, batch_first=True), nn.Linear(32, 2)
+        self.rnn, self.out = nn.GRU(1, 32, num_layers=2, dropout=0.9, batch_first=True), nn.Linear(32, 2)
 
     def forward(self, x):
-        return self.out(self.rnn(x[:, :, None])[0][:, -1])
+        return self.out(self.rnn(x.flip(1)[:, :, None])[0][:, -1])
 
 model = Net()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
