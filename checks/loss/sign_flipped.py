@@ -49,7 +49,7 @@ class SignFlipped(Check):
 
     ## Known limits
     Adversarial terms, policy gradients, ELBOs and other losses that are negative by design are left in peace:
-    they are no standard loss with a minus sign, or the error does not grow. Updates by hand are not seen.
+    they are no standard loss with a minus sign, or the error does not grow. Signs within updates by hand are not seen.
 
     ## References
     - <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>
@@ -66,7 +66,7 @@ class SignFlipped(Check):
             raise NotChecked("no loss was traced")
         number = only_optimizer(recording)
         if number is None:
-            return None
+            return self._together(recording) if together(recording) else None
         term = falling_term(recording)
         if term is not None:
             return self._term(recording, term)
@@ -82,6 +82,14 @@ class SignFlipped(Check):
             what = "no minus sign before the log-likelihood"
         change = Intervention(name, "the loss minimised", {})
         return self._suspicion(recording, loss, change, recording.location(site), what)
+
+    def _together(self, recording: Recording) -> Suspicion | None:
+        """A sign before the one loss by which several optimizers, or updates by hand, make each step."""
+        loss, sign = standard_loss(recording)
+        if loss is None or sign is None or sign is loss or not grows(recording):
+            return None
+        change = Intervention("negate-function", "the loss minimised", trace.this_call(recording, sign))
+        return self._suspicion(recording, loss, change, recording.location(sign.site), "the minus sign")
 
     def _term(self, recording: Recording, term: Operation) -> Suspicion:
         loss = recording.column("loss")
@@ -226,6 +234,17 @@ def only_optimizer(recording: Recording) -> int | None:
     used = np.unique(column[stage:])
     alone = len(recording.facts.optimizers) == 1 or stage > 0
     return int(used[0]) if alone and len(used) == 1 and 0 <= used[0] < len(recording.facts.optimizers) else None
+
+
+def together(recording: Recording) -> bool:
+    """Whether each step follows one backward pass: of all optimizers, or of updates by hand."""
+    optimizers = recording.facts.optimizers
+    if any(bool(g.get("maximize")) for o in optimizers for g in o.groups):
+        return False
+    if not optimizers:
+        return recording.facts.manual_steps > 0
+    backwards = float(np.nansum(recording.column("backwards")))
+    return all(o.steps == backwards for o in optimizers) and recording.steps == backwards * len(optimizers)
 
 
 def is_error(recording: Recording, op: Operation) -> bool:

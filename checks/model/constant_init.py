@@ -8,8 +8,12 @@ from sgd_doctor.check import Check, NotChecked
 from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Array, Recording
 from sgd_doctor.signals import Layer
+from sgd_doctor.standstill import standstill
 
 FIRST_ROWS = 3
+LEAST_GAIN, MARGIN = 0.03, 0.03
+"""Shares of the trivial loss: equal units are wrong in any case, and short runs with good weights gain little at first
+(28 steps on digits: 0.056)."""
 
 
 class ConstantInit(Check):
@@ -24,7 +28,9 @@ class ConstantInit(Check):
 
     ## How it is proven
     The rows of the weight matrix are identical when the model is first called. The same loop is rerun with PyTorch's
-    own initialisation for those layers, and has to beat the best run at any learning rate.
+    own initialisation for those layers, and has to beat the best run at any learning rate. Where every weight of the
+    model is the same number, equal units stay equal by symmetry: a gain at the written rate, or a loss that stands
+    still, is enough.
 
     ## How to fix it
     Leave the weights as PyTorch initialises them; only biases (and a last layer, or the second factor of a low-rank
@@ -62,26 +68,21 @@ class ConstantInit(Check):
             equal += [layer for layer in zero if layer not in equal]
         if not equal:
             return None
+        constant = all(layer.constant for layer in layers)
+        still = standstill(recording) if constant else None
         names = ", ".join(layer.name for layer in equal[:4])
         value = "0" if equal[0].zero else f"{equal[0].std:.3g}"
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
             title=f"all units of layer {names} start with equal weights ({value})",
-            rule=Rule.KNOB,
+            rule=Rule.FACT if constant else Rule.KNOB,
             location=recording.location(equal[0].site),
             evidence=(
                 Evidence("equal_layers", len(equal), "0", f"the rows of the weight matrices of {names} are identical"),
+                *(() if still is None else (still.evidence(),)),
             ),
-            treatments=(
-                Treatment(
-                    (
-                        Intervention(
-                            "reinitialise", "PyTorch's own weights", {"layers": [layer.name for layer in equal]}
-                        ),
-                    )
-                ),
-            ),
+            treatments=() if still is not None else (self._own_weights(equal),),
             explains=(
                 "lr-too-low",
                 "lr-too-high",
@@ -95,7 +96,13 @@ class ConstantInit(Check):
             ),
             advice="leave out the constant initialisation of weights (biases may be 0), or use nn.init.kaiming_normal_",
             edits=(Edit("reset-init", {"what": "weight"}),),
+            margin=MARGIN,
+            least_gain=LEAST_GAIN,
         )
+
+    def _own_weights(self, layers: list[Layer]) -> Treatment:
+        names = [layer.name for layer in layers]
+        return Treatment((Intervention("reinitialise", "PyTorch's own weights", {"layers": names}),))
 
     def _gets_gradient(self, recording: Recording, layer: Layer) -> bool:
         norms: Array | None = recording.tables.get("grad_norm")

@@ -8,24 +8,25 @@ from sgd_doctor.findings import Edit, Evidence, Intervention, Rule, Severity, Su
 from sgd_doctor.recording import Recording
 
 SHARE = 0.5
-"""Largest trainable share at which a frozen head is suspicious."""
+"""Trainable share from which a frozen head may do: then learning it has to beat every lr."""
 FALL = 0.5
 """A loss that fell below this share of its start learns well enough with what is trainable."""
 
 
 class ParamsFrozen(Check):
-    """The last layer and most of the model are frozen.
+    """The last layer is frozen, and often most of the model.
 
     ## What it means
     `requires_grad` is False for the parameters that would have to learn: usually the freezing loop ran after
     the new head was attached, or its condition matches too much.
 
     ## Why it hurts
-    What is left (a few biases, normalisation layers) cannot fit the task.
+    What is left (a few biases, normalisation layers, a body behind a random head) cannot fit the task, or only slowly.
 
     ## How it is proven
-    The last weight layer is frozen, most parameters are, and the loss hardly falls. The same loop is rerun
-    with everything trainable; where that is no better, it is advice.
+    The last weight layer is frozen and the loss hardly falls. The same loop is rerun with everything trainable; where
+    that is no better, it is advice. Where most of the model can learn, it has to be better than every learning rate
+    with the head frozen, or nothing is said.
 
     ## How to fix it
     Freeze first and attach the new head afterwards, or set `requires_grad = True` for it, and give the
@@ -69,14 +70,17 @@ class ParamsFrozen(Check):
         share = structure.head_share if structure.head_share is not None else 1.0
         adapters = any(len(p.shape) > 1 for p in live)
         pretrained = bool(structure.loads) or any(p.changed for p in frozen)
-        if not share < SHARE or (adapters and pretrained) or learns(recording):
+        most = share < SHARE
+        meant = pretrained and (adapters or not most)
+        if meant or learns(recording):
             return None
+        what = f"only {share:.1%} of the model can learn" if most else "it keeps the weights that it began with"
         place = recording.site(structure.freeze_site)
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"the last layer ({structure.head}) is frozen: only {share:.1%} of the model can learn",
-            rule=Rule.FACT,
+            title=f"the last layer ({structure.head}) is frozen: {what}",
+            rule=Rule.FACT if most else Rule.KNOB,
             location=recording.location(structure.freeze_site),
             evidence=(
                 Evidence(

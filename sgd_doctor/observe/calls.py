@@ -61,6 +61,8 @@ class CallWatch(Part):
         is_loss = name in LOSS_FUNCTIONS
         if o.evaluating:
             o.held_out.meet(output, target, name, o.last_output, o.targets)
+            if is_loss or name in DIFFERENCES:
+                o.signals.comparisons.meet_error(output, target, site)
             return
         if is_loss or name in DIFFERENCES:
             o.counts.losses += 1

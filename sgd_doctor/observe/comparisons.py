@@ -40,6 +40,12 @@ class ComparisonRecorder:
             if half and (share := _between(inputs[0])):
                 self._add("threshold", site, tuple(inputs[0].shape), (), share)
 
+    def meet_error(self, output: Tensor, target: Tensor, site: int) -> None:
+        """An error of the model is computed in an evaluation: nothing that is trained shows its shapes."""
+        prediction, label = tuple(output.shape), tuple(target.shape)
+        if misfit(prediction, label) == "outer":
+            self._add("outer", site, prediction, label, 0.0)
+
     def _add(self, kind: str, site: int, first: tuple[int, ...], second: tuple[int, ...], share: float) -> None:
         old = self.found.get((kind, site))
         if old is None and len(self.found) >= MAX_PLACES:

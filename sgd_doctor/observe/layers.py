@@ -79,6 +79,7 @@ def _layer(
         usual=1.0 / math.sqrt(3.0 * fan_in),
         equal_rows=len(rows) > 1 and bool((rows[1:] == rows[:1]).all()),
         zero=not bool(weight.any()),
+        constant=weight.numel() > 1 and bool((weight == weight.reshape(-1)[0]).all()),
         bias=_mean(bias) if isinstance(bias, Tensor) else None,
         bias_site=site_of(module, bias) if isinstance(bias, Tensor) else -1,
     )

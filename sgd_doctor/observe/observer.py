@@ -251,10 +251,9 @@ class Observer:
 
     def take_row(self) -> dict[str, float]:
         """What the backward passes since the last step leave for its row."""
-        # Without one, a second optimizer steps on the same backward: it has the same loss.
+        # Without one, a second optimizer steps on the same backward: it has the same loss and the same error.
         if self.losses and self.steps.late is None:
             self.last_loss = sum(self.losses) / len(self.losses)
         row = {"loss": self.last_loss, "backwards": float(len(self.losses))} | self.pending
-        self.pending = {}
         self.losses.clear()
         return row

@@ -10,6 +10,7 @@ from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import NEAR, LrExperiments
 from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_accuracy, last_held_out
+from sgd_doctor.scoring import initial
 
 KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
@@ -27,6 +28,9 @@ MUCH_LESS = 0.1
 MUCH_MORE = 30.0
 """Nor one that has to shrink to a hundredth or less, where with the change one this many times as large does as well
 (with pixels of 0 to 255, standardised ones bear 50 times the lr in an MLP)."""
+FAR_LOWER = 0.1
+"""Share of the untreated loop's first loss below which the treated one begins far lower."""
+LEAST_UNIT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -78,28 +82,40 @@ class KnobProver:
         control = base.control()
         lr_factor, lr_best = base.best()
         best, factor, plain = self.treated_arms(suspicion, base, steps)
+        unit = self.unit(suspicion, plain)
         smell = suspicion.rule is Rule.SMELL
-        instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR
+        instead = lr_factor <= NO_TUNING and plain.score <= lr_best.score + NEAR * unit
         grown = lr_factor * NO_TUNING >= 1 and factor <= lr_factor * MUCH_LESS
         shrunk = lr_factor <= NO_TUNING and factor >= lr_factor * MUCH_MORE
         far = not (instead or suspicion.at_written_lr) and (
-            (grown and best.score <= lr_best.score + KNOB_GAIN) or (shrunk and best.score <= lr_best.score + NEAR)
+            (grown and best.score <= lr_best.score + KNOB_GAIN * unit)
+            or (shrunk and best.score <= lr_best.score + NEAR * unit)
         )
         if instead or (not far and (smell or suspicion.at_written_lr)):
             best, factor = plain, 1.0
         gain = control.score - best.score
-        margin = suspicion.margin or DEFAULT_MARGIN
+        margin = (suspicion.margin or DEFAULT_MARGIN) * unit
+        least = least_gain(suspicion) * unit
         enough = lr_best.score - best.score >= margin
         if smell:
             enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
         rival = control if smell or instead or far else lr_best
         but = ""
-        if gain > least_gain(suspicion) and (enough or instead or far):
+        if gain > least and (enough or instead or far):
             but = self.objection(suspicion, best, rival, margin, base)
             if not but:
                 return Win(gain, suspicion, best, factor, plain, control)
-        self.rule_out(suspicion, control, best, lr_best, lr_factor, but)
+        self.rule_out(suspicion, control, best, lr_best, lr_factor, but, least)
         return None
+
+    def unit(self, suspicion: Suspicion, plain: Trial) -> float:
+        """What a gain is worth, in the unit of the scores: less than 1 where that is the loss of the first steps, and
+        the change lets the same loop begin far lower (weights and inputs of another size)."""
+        scale = self.case.lab.scale(suspicion.metric, plain.steps)
+        if scale is None or scale.trivial or scale.floor != 0 or plain.recording is None:
+            return 1.0
+        start = initial(plain.recording.column(suspicion.metric))
+        return max(start / scale.unit, LEAST_UNIT) if 0 < start < FAR_LOWER * scale.unit else 1.0
 
     def in_metric(self, experiments: LrExperiments, metric: str) -> LrExperiments:
         """The same runs judged by the measure that a change of the loss itself leaves comparable."""
@@ -161,11 +177,18 @@ class KnobProver:
         return control.score - treated.score >= margin
 
     def rule_out(
-        self, suspicion: Suspicion, control: Trial, best: Trial, lr_best: Trial, lr_factor: float, but: str
+        self,
+        suspicion: Suspicion,
+        control: Trial,
+        best: Trial,
+        lr_best: Trial,
+        lr_factor: float,
+        but: str,
+        least: float,
     ) -> None:
         if but:
             reason = f"{suspicion.treatments[0].label}: loss {shown(best.raw)} against {shown(control.raw)}, but {but}"
-        elif control.score - best.score <= least_gain(suspicion):
+        elif control.score - best.score <= least:
             reason = f"{suspicion.treatments[0].label}: no better (loss {shown(best.raw)} against {shown(control.raw)})"
         else:
             reason = (

@@ -28,6 +28,13 @@ def test_zeros_everywhere_are_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(act="Tanh", init=init) + LOSS, NAME)
 
 
+def test_symmetry_is_named_where_no_short_run_learns(tmp_path: Path) -> None:
+    """The parity of eight signs takes good weights longer than the watched run, too."""
+    init = "for p in model.parameters(): nn.init.constant_(p, 0.1)  # here"
+    loop = LOOP.format(loss="F.cross_entropy(model(X[i]), (X[i, :8].prod(1) > 0).long())")
+    fault(tmp_path, DATA + MODEL.format(act="ReLU", init=init) + loop, NAME)
+
+
 HEALTHY = {
     "repaired": MODEL.format(act="ReLU", init="") + LOSS,
     "last layer of zeros (H25)": MODEL.format(act="ReLU", init="nn.init.zeros_(model[4].weight)") + LOSS,

@@ -51,6 +51,30 @@ def test_wrong_comparison_is_named(tmp_path: Path, kind: str) -> None:
     fault(tmp_path, script, NAME, severity=Severity.WARNING)
 
 
+ERROR = """
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+y = X[:, 0]
+for step in range(120):
+    i = batch(step)
+    loss = F.mse_loss(model(X[i]).squeeze(1), y[i])
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+    if step % 20 == 19:
+        with torch.no_grad():
+            print({error})
+"""
+ERRORS = ("((model(X[300:]) - y[300:]) ** 2).mean()", "F.l1_loss(model(X[300:]), y[300:])")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_error_of_each_with_all_is_named(tmp_path: Path, error: str) -> None:
+    fault(tmp_path, DATA + ERROR.replace("print({error})", f"print({error})  # here"), NAME)
+
+
+def test_error_of_equal_shapes_is_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, DATA + ERROR.format(error="F.l1_loss(model(X[300:]), y[300:, None])"), NAME)
+
+
 @pytest.mark.parametrize("kind", RIGHT)
 def test_right_comparison_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     parts, accuracy = RIGHT[kind]

@@ -31,6 +31,17 @@ for name, p in model.named_parameters():
     assert found.proof.treated < (found.proof.baseline or 0)
 
 
+def test_frozen_head_behind_a_live_body_is_named(tmp_path: Path) -> None:
+    script = """
+ten = torch.bucketize(X[:, :3].sum(1), torch.linspace(-2.2, 2.2, 9))
+model = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 10))
+for p in model[2].parameters():
+    p.requires_grad = False  # here
+optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.01)
+""" + LOOP.format(loss="F.cross_entropy(model(X[i]), ten[i])")
+    fault(tmp_path, DATA + script, NAME, steps=120)
+
+
 LOW_RANK = """
 class LowRank(nn.Module):
     def __init__(self, base, rank=2):

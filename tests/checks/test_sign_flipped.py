@@ -37,6 +37,35 @@ def test_optimizer_that_maximises_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + model + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"), NAME)
 
 
+PARTED = """
+body, head = nn.Sequential(nn.Linear(10, 32), nn.ReLU()), nn.Linear(32, 3)
+first, second = torch.optim.SGD(body.parameters(), lr=0.1), torch.optim.Adam(head.parameters(), lr=0.01)
+for step in range(120):
+    i = batch(step)
+    loss = F.cross_entropy(head(body(X[i])), three[i])
+    first.zero_grad(); second.zero_grad()
+    (-loss).backward()  # here
+    first.step(); second.step()
+"""
+BY_HAND = """
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+for step in range(120):
+    i = batch(step)
+    loss = -F.cross_entropy(model(X[i]), three[i])  # here
+    model.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.1 * p.grad
+"""
+
+
+@pytest.mark.parametrize("script", [PARTED, BY_HAND], ids=["two optimizers", "updates by hand"])
+def test_maximised_loss_of_several_updates_is_named(tmp_path: Path, script: str) -> None:
+    found = fault(tmp_path, DATA + script, NAME)
+    assert found.proof is not None
+
+
 VAE = """
 class Net(nn.Module):
     def __init__(self):
