@@ -32,8 +32,9 @@ class ReshapeMixesAxes(Check):
     ## What it means
     `view` reads the same numbers in the same order under another shape. Where (batch, time, features) becomes
     (time, batch, features) that way, what the model takes for one sample is put together from several; where
-    (batch, channels, height, width) becomes (batch, pixels, channels), features are taken for pixels. The same happens
-    where outputs (time, batch, classes) and targets (batch, time) are both flattened for the loss.
+    (batch, channels, height, width) becomes (batch, pixels, channels), features are taken for pixels, and where
+    (time, batch, features) becomes (batch, -1), each row holds parts of several samples. The same happens where
+    outputs (time, batch, classes) and targets (batch, time) are both flattened for the loss.
 
     ## Why it hurts
     Nothing crashes, and the numbers that belong together no longer do: the model learns noise.
@@ -71,12 +72,15 @@ class ReshapeMixesAxes(Check):
         if not recording.facts.trace:
             raise NotChecked("no step was traced")
         operations = recording.facts.trace
+        samples = {i.shape[0] for loss in trace.loss_calls(recording, *LOSSES) for i in loss.inputs[:2] if i.shape}
         for index in trace.ancestors(recording):
             op = operations[index]
             if op.name in VIEWS and op.inputs and op.inputs[0].derived:
                 how = _swapped(op.inputs[0].shape, op.shape) or _read_back(op)
                 if how is not None:
                     return self._view(recording, op, how)
+                if _merged(op.inputs[0].shape, op.shape) and op.shape[0] in samples:
+                    return self._merge(recording, op)
         for op in operations:
             # Inputs that no parameter has met yet are not followed to the loss.
             if op.name in VIEWS and op.phase == "forward" and op.inputs and not op.inputs[0].derived:
@@ -101,6 +105,20 @@ class ReshapeMixesAxes(Check):
             "move the data before changing the shape: "
             + ("x.flatten(2).transpose(1, 2)" if how == "channels-last" else f"x.permute({how})"),
             Edit("move-axes", {"line": args["line"], "how": _written(how)}),
+        )
+
+    def _merge(self, recording: Recording, op: Operation) -> Suspicion:
+        before, after = op.inputs[0].shape, op.shape
+        args = trace.at_site(recording, op) | {"how": ", ".join(map(str, (1, 0, *range(2, len(before)))))}
+        moved = "{}.transpose(0, 1)" + ("" if op.name == "reshape" else ".contiguous()")
+        return self._suspicion(
+            recording,
+            op,
+            f"{op.name} of {before} to {after}: the {after[0]} samples are the second axis, so each row gets parts "
+            "of several samples",
+            Intervention("move-axes", "samples moved to the front first", args),
+            f"move the samples to the front first: x.transpose(0, 1).reshape({after[0]}, -1)",
+            Edit("change-operand", {"line": args["line"], "function": op.name, "operand": 0, "how": moved}),
         )
 
     def _flattened(self, recording: Recording, flat: Operation, loss: Operation) -> Suspicion:
@@ -166,6 +184,11 @@ def _read_back(op: Operation) -> str | None:
     before, after = op.inputs[0].shape, op.shape
     back = [s for s in op.inputs[0].base if s > 1] == [s for s in after if s > 1]
     return _exchange(before, after) if back and sorted(before) == sorted(after) else None
+
+
+def _merged(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether (T, N, ...) became (N, ...) with fewer axes: rows that each take what lies next to each other."""
+    return 2 <= len(after) < len(before) and before[1] == after[0] != before[0] and before[0] > 1
 
 
 def _exchange(before: tuple[int, ...], after: tuple[int, ...]) -> str | None:

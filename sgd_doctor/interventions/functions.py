@@ -105,7 +105,8 @@ class StandardiseOperand(_AtSite):
 class MoveAxes(_AtSite):
     """A view that gives the sizes of two axes another order moves the data as well.
 
-    ``how``: the permutation, or ``channels-last`` for (N, C, H, W) to (N, H * W, C).
+    ``how``: the permutation, or ``channels-last`` for (N, C, H, W) to (N, H * W, C).  Where axes are merged as well, the
+    moved data are.
     """
 
     def rewrite(
@@ -121,6 +122,8 @@ class MoveAxes(_AtSite):
         else:
             order = [int(i) for i in how.split(",")]
             moved = source.permute(order) if source.dim() == len(order) else source
+            if moved.dim() > result.dim() and moved.shape[:1] == result.shape[:1]:
+                moved = moved.reshape(result.shape)
         if moved.shape != result.shape:
             return None
         self.applied += 1

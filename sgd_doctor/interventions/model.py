@@ -42,12 +42,22 @@ class Reinitialise(Applier):
         chosen = [m for m in chosen if any(p.requires_grad for p in m.parameters(recurse=False))]
         matrices = [m for m in chosen if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
         for module in chosen:
-            reset: Any = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
-            if reset is not None:
-                reset()
-                self.applied += 1
+            self._own(module)
+            self.applied += 1
             if module in matrices[:-1]:
                 self._scale(module)
+
+    @staticmethod
+    def _own(module: nn.Module) -> None:
+        """What torch starts such a layer with; a layer of the user's gets Xavier's weights, whatever it does itself."""
+        for kind in type(module).__mro__:
+            reset = vars(kind).get("reset_parameters", vars(kind).get("_reset_parameters"))
+            if reset is not None and kind.__module__.startswith("torch."):
+                reset(module)
+                return
+        for parameter in module.parameters(recurse=False):
+            if parameter.requires_grad and parameter.dim() > 1 and parameter.is_floating_point():
+                nn.init.xavier_uniform_(parameter)
 
     def _scale(self, module: nn.Linear | nn.modules.conv._ConvNd) -> None:
         activation = self.args.get("activation")

@@ -175,7 +175,8 @@ class KeepGradients(Applier):
         o = self.observer
         if torch.is_grad_enabled() or not o.stack or o.evaluating or o.in_backward:
             return None
-        if name == "_set_grad_enabled" or name in IN_PLACE or name.endswith("_"):
+        in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
+        if name == "_set_grad_enabled" or in_place:
             return None  # the end of the block itself, and writes into leaves, which are allowed without gradients only
         with torch.enable_grad():
             return self.call(name, func, args, kwargs)

@@ -60,6 +60,8 @@ class CallWatch(Part):
             return  # a mask
         is_loss = name in LOSS_FUNCTIONS
         if o.evaluating:
+            if o.task_outside and o.tracer.in_forward:
+                return  # of no account in training either: there the outputs meet the targets outside the model
             o.held_out.meet(output, target, name, o.last_output, o.targets)
             if is_loss or name in DIFFERENCES:
                 o.signals.comparisons.meet_error(output, target, site)
@@ -80,6 +82,7 @@ class CallWatch(Part):
         if pair is not None:
             o.pair, o.pair_is_loss, o.pair_inside, o.targets = pair, final, inside, statistics
             o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
+            o.task_outside = o.task_outside or not inside
             self._open = _Met(output, target, name, pair, o.root, o.root_args, inside)
             if final:
                 self.settle()

@@ -109,6 +109,8 @@ class Observer:
         self.targets = TargetStatistics()
         self.pair: Pair | None = None
         self.pair_is_loss = self.pair_inside = False
+        self.task_outside = False
+        """Whether outputs met their targets outside of the model at a training step."""
         self.task_kind, self.task_loss, self.task_site = "unknown", "", -1
         self.losses: list[float] = []
         self.last_loss = float("nan")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
-from sgd_doctor.learning_rate import NEAR, LrExperiments
+from sgd_doctor.learning_rate import AS_GOOD, NEAR, LrExperiments
 from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
 from sgd_doctor.proof.held_out import last_accuracy, last_held_out
 from sgd_doctor.scoring import initial
@@ -135,7 +135,7 @@ class KnobProver:
             own.at(sorted(factors), why=f"{suspicion.check}: treated, at other learning rates")
             own.centre()
         factor, best = own.best()
-        return best, factor, plain
+        return (plain, 1.0, plain) if plain.score <= best.score + AS_GOOD else (best, factor, plain)
 
     def objection(self, suspicion: Suspicion, best: Trial, rival: Trial, margin: float, base: LrExperiments) -> str:
         """What speaks against a change that won over the first runs; empty where nothing does."""

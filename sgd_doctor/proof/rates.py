@@ -14,6 +14,7 @@ from sgd_doctor.learning_rate import GAIN_DOWN, GAIN_LONG, GAIN_UP, NEAR, LrAnsw
 from sgd_doctor.proof.case import LONG, SHORT, Case, shown
 from sgd_doctor.proof.held_out import last_held_out
 from sgd_doctor.proof.stability import stability
+from sgd_doctor.standstill import NOTHING
 
 PLAIN = 0.5
 """A gain that shorter runs show as well: the second seed is tried over fewer steps."""
@@ -47,6 +48,10 @@ class RateProver:
             why = f"{answer.best.label} only does less damage: nothing is learned at any smaller rate"
             self.case.rule_out(wanted, why, answer.best)
             return
+        if severity is not None and wanted is higher and self.only_a_constant(answer.best):
+            why = f"{answer.best.label} only comes down to what a constant answer has ({shown(answer.best.raw)})"
+            self.case.rule_out(wanted, why, answer.best)
+            return
         if severity is not None and wanted is higher and self.only_fits_better(answer):
             rate = user_lr(self.case.observed) * answer.factor
             why = f"lr {rate:.3g} lowers the training loss and raises the held-out loss"
@@ -69,6 +74,11 @@ class RateProver:
             return True
         first = float(trial.recording.column(self.case.metric)[0])
         return not math.isfinite(first) or trial.score < scale.bounded(first) - NEAR
+
+    def only_a_constant(self, trial: Trial) -> bool:
+        """Whether a run, of a loop whose loss begins far above that of a constant answer, ends at just that."""
+        scale = self.case.lab.scale(self.case.metric, trial.steps)
+        return scale is not None and scale.trivial and trial.score > NOTHING
 
     def only_fits_better(self, answer: LrAnswer) -> bool:
         """Whether held-out data that the script evaluates are worse at the better rate: it only overfits sooner."""
