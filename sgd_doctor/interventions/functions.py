@@ -105,8 +105,8 @@ class StandardiseOperand(_AtSite):
 class MoveAxes(_AtSite):
     """A view that gives the sizes of two axes another order moves the data as well.
 
-    ``how``: the permutation, or ``channels-last`` for (N, C, H, W) to (N, H * W, C).  Where axes are merged as well, the
-    moved data are.
+    ``how``: the permutation, or ``channels-last`` for (N, C, H, W) to (N, H * W, C).  Where the view merges axes as
+    well, the moved data are merged.
     """
 
     def rewrite(
