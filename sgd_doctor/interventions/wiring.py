@@ -77,16 +77,17 @@ class AdoptLeaves(_Adopts):
 
 
 class Unfreeze(_Adopts):
-    """Every parameter of the called models requires a gradient and is held by the optimizer."""
+    """Every parameter of the called models requires a gradient and is held by the optimizer, in every stage."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
-        self._done: set[int] = set()
+        self._done: set[tuple[int, int]] = set()
 
     def before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if id(module) not in self.observer.roots or id(module) in self._done:
+        met = (id(module), len(self.observer.steps.optimizers))
+        if id(module) not in self.observer.roots or met in self._done or self.observer.evaluating:
             return None
-        self._done.add(id(module))
+        self._done.add(met)
         if not any(p.requires_grad for p in module.parameters()):
             return None  # a teacher, or a network that only judges
         frozen = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]

@@ -41,7 +41,7 @@ class BackwardWatch(Part):
             o.evaluating = False
             o.trained_in_eval.add(o.root_site)
             o.counts.eval_mode_steps += 1
-        o.structure.before_backward(o.unit, o.held)
+        o.structure.before_backward(o.unit, o.held, o.traced)
         o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step
         self._look_at_graph(loss)
         for applier in o.appliers:
@@ -110,7 +110,7 @@ class BackwardWatch(Part):
     def ends(self) -> None:
         """Gradients have been computed."""
         o = self.observer
-        o.structure.after_backward(o.unit)
+        o.structure.after_backward(o.unit, o.traced)
         for applier in o.appliers:
             applier.after_backward()
         by_hand = o.counts.optimizer_steps == 0 and not o.stepping.depth

@@ -123,10 +123,15 @@ class ForwardWatch(Part):
     def adopt_root(self, module: nn.Module) -> None:
         """A model is called for the first time: names of its modules and parameters."""
         o = self.observer
-        several = bool(o.roots)
         o.roots[id(module)] = module
+        o.signals.root_seen(unwrapped(module), self.name_parts(module))
+
+    def name_parts(self, module: nn.Module) -> str:
+        """Give what has none a name; returns what stands before the names of this model."""
+        o = self.observer
+        first = next(iter(o.roots.values())) is module
         module = unwrapped(module)
-        prefix = f"{type(module).__name__}." if several else ""
+        prefix = "" if first else f"{type(module).__name__}."
         for name, child in module.named_modules():
             o.module_names.setdefault(id(child), prefix + name if name else type(module).__name__)
             kind = type(child).__name__
@@ -134,7 +139,7 @@ class ForwardWatch(Part):
                 o.mode_layers[kind] = None
         for name, parameter in module.named_parameters():
             o.steps.names.setdefault(id(parameter), prefix + name)
-        o.signals.root_seen(module, prefix)
+        return prefix
 
     @guarded
     def meet_first_layer(self, module: nn.Module, args: tuple[Any, ...]) -> None:

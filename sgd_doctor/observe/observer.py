@@ -158,6 +158,8 @@ class Observer:
             self.stages += 1
             self.trace_until = self.unit + TRACED_UNITS
             self.tracer.begin()
+            for root in self.roots.values():
+                self.forward.name_parts(root)  # a part may have been replaced since
 
     def here(self) -> bool:
         """Whether this is the thread and process that is watched (not a loader worker)."""

@@ -153,7 +153,8 @@ class StructureRecorder:
 
     # -- backward
 
-    def before_backward(self, unit: int, held: Sequence[tuple[nn.Module, Any]]) -> None:
+    def before_backward(self, unit: int, held: Sequence[tuple[nn.Module, Any]], traced: bool) -> None:
+        """``traced``: this stretch begins the script or a later stage of it."""
         self.last_eval = False
         for root in [self.roots[i] for i, (training, _) in self.root_calls.items() if not training and i in self.roots]:
             if any(p.requires_grad for p in root.parameters()) and any(id(m) in self.modes for m in root.modules()):
@@ -172,7 +173,7 @@ class StructureRecorder:
         if key != self._seen:
             self._seen = key
             self.snapshot()
-        if unit < LOOKED_AT and held:
+        if (unit < LOOKED_AT or traced) and held:
             self._find_head(held)
 
     def _find_head(self, held: Sequence[tuple[nn.Module, Any]]) -> None:
@@ -189,9 +190,9 @@ class StructureRecorder:
                 self.head_share = sum(n for n, live in sizes if live) / max(1, sum(n for n, _ in sizes))
                 return
 
-    def after_backward(self, unit: int) -> None:
+    def after_backward(self, unit: int, traced: bool) -> None:
         """Note which parameters have a gradient."""
-        if unit >= LOOKED_AT and unit & (unit - 1):
+        if unit >= LOOKED_AT and unit & (unit - 1) and not traced:
             return
         for number, (reference, _, _) in self.known.items():
             parameter = reference()
