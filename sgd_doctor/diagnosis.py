@@ -18,6 +18,7 @@ from sgd_doctor.lab import Lab
 from sgd_doctor.learning_rate import LrExperiments, obstacle
 from sgd_doctor.proof.ahead import AheadProver
 from sgd_doctor.proof.case import LEAST_STEPS, Case, Diagnosis, Proven
+from sgd_doctor.proof.endless import EndlessProver
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
 from sgd_doctor.proof.knobs import KnobProver
@@ -47,6 +48,7 @@ class Examiner:
         self.facts, self.knobs = FactProver(self.case), KnobProver(self.case)
         self.rates, self.held_out = RateProver(self.case), HeldOutProver(self.case)
         self.ahead, self.last = AheadProver(self.case), LastProver(self.case)
+        self.endless = EndlessProver(self.case)
         self.symptoms: list[Suspicion] = []
 
     @property
@@ -62,8 +64,11 @@ class Examiner:
         for _ in range(ROUNDS):
             open_ = [s for s in suspicions if s.check not in self.case.settled and s.rule is not Rule.SYMPTOM]
             facts = [s for s in open_ if s.rule is Rule.FACT and s.check not in self.case.explained()]
+            signs = [s for s in open_ if s.rule is Rule.ENDLESS]
             if facts:
                 go_on = self.facts.prove_fact(facts[0])
+            elif signs:
+                go_on = self.endless.prove(signs[0])
             else:
                 go_on = self.experiments([s for s in open_ if s.rule not in (Rule.NOTE, Rule.LAST, Rule.MEASURED)])
             if not go_on:

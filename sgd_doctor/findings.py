@@ -50,6 +50,8 @@ class Rule(str, Enum):
     """Something seen; stands first only where no cause was found."""
     MEASURED = "measured"
     """Decided by what a replay measures."""
+    ENDLESS = "endless"
+    """A loss that falls without end: decided by whether it settles with the other sign."""
     LAST = "last"
     """Asked only where no cause was found and no learning rate learns anything."""
     NOTE = "note"

@@ -6,6 +6,7 @@ import numpy as np
 
 from sgd_doctor import stats, trace
 from sgd_doctor.check import Check, NotChecked
+from sgd_doctor.endless import endless, thirds
 from sgd_doctor.findings import Edit, Evidence, Intervention, Location, Rule, Severity, Suspicion, Treatment
 from sgd_doctor.recording import Operation, Recording
 
@@ -33,7 +34,8 @@ class SignFlipped(Check):
     ## How it is proven
     The negated value comes straight from a standard loss function, and the error of the predictions grows.
     The same loop is rerun with the sign turned, and both are judged by the error against the targets. Where a standard
-    loss is added to other terms and the sum falls far below 0, the sign of each other term is tried.
+    loss is added to other terms and the sum falls far below 0, the sign of each other term is tried. Any other loss
+    that falls below 0 faster and faster is maximised for once: what was minimised by mistake comes to rest then.
 
     ## How to fix it
     Remove the minus sign, or `maximize=True`.
@@ -74,7 +76,8 @@ class SignFlipped(Check):
         maximised = any(bool(g.get("maximize")) for g in optimizer.groups)
         loss, sign = standard_loss(recording)
         if loss is None or (sign is not None) == maximised or not grows(recording):
-            return None
+            falls = loss is None and not maximised and endless(recording.column("loss"))
+            return self._endless(recording) if falls else None
         name = "minimise" if maximised else "negate-gradients"
         site = optimizer.site if maximised or sign is None else sign.site
         what = "maximize=True" if maximised else "the minus sign"
@@ -90,6 +93,27 @@ class SignFlipped(Check):
             return None
         change = Intervention("negate-function", "the loss minimised", trace.this_call(recording, sign))
         return self._suspicion(recording, loss, change, recording.location(sign.site), "the minus sign")
+
+    def _endless(self, recording: Recording) -> Suspicion:
+        """A loss of the user's own that is no error: a likelihood, a bound of one."""
+        loss, backward = recording.column("loss"), recording.event_sites("backward")
+        place = recording.site(backward[0] if backward else -1)
+        made = trace.operation(recording, recording.facts.loss_operation)
+        first, last = thirds(loss)
+        text = f"it fell by {-first:.3g} over the first third of the steps and by {-last:.3g} over the last"
+        return Suspicion(
+            check=self.name,
+            severity=Severity.ERROR,
+            title=f"the loss falls below 0 faster and faster ({loss[0]:.3g} to {loss[-1]:.3g}): "
+            "what is to be maximised (a log-likelihood, a lower bound) is minimised",
+            rule=Rule.ENDLESS,
+            location=recording.location(made.site if made is not None else -1),
+            evidence=(Evidence("loss", round(float(loss[-1]), 4), "falls more and more slowly", text),),
+            treatments=(Treatment((Intervention("negate-gradients", "the loss maximised", {}),)),),
+            explains=("divergence", "lr-too-high", "lr-too-low", "exploding-gradient", "undertrained"),
+            advice="put a minus sign before the log-likelihood (or the lower bound): the loss is what is minimised",
+            edits=(Edit("negate-loss", {"line": place.line}),) if place is not None else (),
+        )
 
     def _term(self, recording: Recording, term: Operation) -> Suspicion:
         loss = recording.column("loss")

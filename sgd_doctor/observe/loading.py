@@ -37,7 +37,7 @@ def watch_loading(o: Observer, patches: Patches) -> None:
         def wrapper(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             result = original(self, *args, **kwargs)
             if not args and kwargs.get("destination") is None and o.anchored and not o.finished and o.here():
-                o.signals.state_taken(result, o.sites.here())
+                o.signals.state_taken(self, result, o.sites.here())
             return result
 
         return wrapper

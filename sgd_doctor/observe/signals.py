@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import weakref
@@ -250,23 +251,25 @@ class SignalRecorder(Part):
         self.clips.stepped_last = True
         self.gradients.kept.clear()
 
-    def state_taken(self, state: Any, site: int) -> None:
-        """``state_dict()`` was called; the result is known again as long as it lives."""
-        try:
-            self.taken[id(state)] = (weakref.ref(state), site, self.observer.steps.count)
-        except TypeError:
-            return
+    def state_taken(self, module: nn.Module, state: Any, site: int) -> None:
+        """``state_dict()`` was called; the result is known again as long as it lives.
+
+        What else shares memory with the model (a dict of its detached tensors) was made of the latest one.
+        """
+        for thing in (module, state):
+            with contextlib.suppress(TypeError):
+                self.taken[id(thing)] = (weakref.ref(thing), site, self.observer.steps.count)
 
     @guarded
     def state_loaded(self, module: nn.Module, state: Any) -> None:
         """A kept state goes back into the model: are its tensors the model's own?"""
-        entry = self.taken.get(id(state))
-        if entry is None or entry[0]() is not state or not isinstance(state, Mapping):
-            return
-        if entry[2] == self.observer.steps.count:
+        found = [(thing, self.taken.get(id(thing))) for thing in (state, module)]
+        entry = next((e for thing, e in found if e is not None and e[0]() is thing), None)
+        if entry is None or not isinstance(state, Mapping) or entry[2] == self.observer.steps.count:
             return
         own = {t.data_ptr() for t in (*module.parameters(), *module.buffers())}
-        if all(isinstance(v, Tensor) and v.data_ptr() in own for v in state.values()) and len(self.shared) < MAX_BUILT:
+        same = bool(state) and all(isinstance(v, Tensor) and v.data_ptr() in own for v in state.values())
+        if same and len(self.shared) < MAX_BUILT:
             self.shared.append((entry[1], entry[2], self.observer.steps.count))
 
     def loader_built(self, loader: object, site: int) -> None:

@@ -117,6 +117,8 @@ class Tracer(TorchFunctionMode):
         self.picked: Identities = Identities()
         self.foreign: Identities = Identities()
         """What depends on models alone that no optimizer holds (a teacher, a target network)."""
+        self.constant: Identities = Identities()
+        """What comes of a loss function that nothing of the model's entered."""
         self.measured = 0
         self.on_pair: Callable[[Tensor, Tensor, str, int], None] | None = None
         self.on_weights: Callable[[str, Tensor, int, int], None] | None = None
@@ -149,6 +151,7 @@ class Tracer(TorchFunctionMode):
         self.derived.clear()
         self.lost.clear()
         self.foreign.clear()
+        self.constant.clear()
         self.measured = 0
 
     def model_returned(self, outputs: Sequence[Tensor], foreign: bool = False) -> None:
@@ -221,8 +224,11 @@ class Tracer(TorchFunctionMode):
             return
         lost = [self.lost.get(t, -1) for t in inputs]
         told = name in LOSS_FUNCTIONS or (self.in_forward and name in _VIEWS)
-        if not any(derived) and not told and max(lost) < 0:
+        constant = not any(derived) and (name in LOSS_FUNCTIONS or any(self.constant.get(t, False) for t in inputs))
+        if not any(derived) and not told and not constant and max(lost) < 0:
             return  # data handling before the model: nothing to be learned from it
+        for output in outputs if constant else ():
+            self.constant.put(output, True)
         if outputs or name in EXITS:
             self._record(name, args, kwargs, inputs, derived, outputs)
             self._follow_loss_of_gradient(inputs, lost, outputs)

@@ -94,7 +94,25 @@ def test_one_term_with_the_wrong_sign_is_named(tmp_path: Path) -> None:
     assert found.proof is not None
 
 
+DENSITY = """
+net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 2))
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+y = X[:, :1] + 0.3 * torch.randn(400, 1)
+for step in range(400):
+    i = batch(step)
+    mean, spread = net(X[i]).chunk(2, 1)
+    loss = {sign}torch.distributions.Normal(mean, spread.clamp(-3, 3).exp()).log_prob(y[i]).mean()  # here
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+
+
+def test_minimised_log_likelihood_is_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + DENSITY.format(sign=""), NAME, steps=400)
+    assert found.fix.verified
+
+
 HEALTHY = {
+    "negative log-likelihood": DENSITY.format(sign="-"),
     "VAE": VAE.format(sign="-") + LOOP.format(loss="error(*model(X[i]), X[i])"),
     "repaired": MODEL.format(more="") + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),
     "two signs": MODEL.format(more=", maximize=True") + LOOP.format(loss="-F.cross_entropy(model(X[i]), three[i])"),

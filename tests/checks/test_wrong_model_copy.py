@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, advised, silent
+from tests.checks.cases import DATA, advised, fault, silent
 
 NAME = "wrong-model-copy"
 KEPT = """
@@ -32,10 +32,30 @@ def test_state_kept_by_reference_is_advice(tmp_path: Path) -> None:
     advised(tmp_path, DATA + KEPT.format(kept="model.state_dict()"), NAME)
 
 
+OVERFITTING = """
+model = nn.Sequential(nn.Linear(10, 128), nn.ReLU(), nn.Linear(128, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+kept, low = None, 1e9
+for epoch in range(120):
+    loss = F.cross_entropy(model(X[:60]), hard[:60])
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+    with torch.no_grad():
+        unseen = F.cross_entropy(model(X[200:]), hard[200:]).item()
+    if unseen < low:
+        low, kept = unseen, {k: v.COPY() for k, v in model.state_dict().items()}  # here
+model.load_state_dict(kept)
+"""
+
+
+def test_living_weights_that_got_worse_are_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + OVERFITTING.replace("COPY", "detach().cpu"), NAME, steps=150)
+
+
 COPY = "copy.deepcopy(model.state_dict())"
 HEALTHY = {
     "repaired": KEPT.format(kept=COPY),
     "cloned": KEPT.format(kept="{k: v.clone() for k, v in model.state_dict().items()}"),
+    "cloned in time": OVERFITTING.replace("COPY", "clone"),
     "loaded at once": KEPT.format(kept=COPY) + "model.load_state_dict(model.state_dict())",
 }
 
