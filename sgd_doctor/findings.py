@@ -134,6 +134,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     None: as far as any."""
     least_gain: float | None = None
     """How far the treated run of a knob has to beat the untreated one, in the same unit; None: as far as any."""
+    like_lr: float | None = None
+    """The factor on the lr as which the treatment acts, where it is nothing else to plain SGD."""
     at_written_lr: bool = False
     """A knob that needs another lr besides is no cure of its own."""
     least_share: float | None = None

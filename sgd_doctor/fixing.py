@@ -19,7 +19,7 @@ from sgd_doctor.fix import edit_source, read_source, unified_diff
 from sgd_doctor.fix.lines import moved
 from sgd_doctor.lab import Lab
 from sgd_doctor.proof.case import Diagnosis, Proven
-from sgd_doctor.proof.held_out import last_held_out
+from sgd_doctor.proof.held_out import HELD_OUT
 from sgd_doctor.recording import Recording
 from sgd_doctor.run.replays import Replays
 
@@ -123,8 +123,8 @@ class _Fixer:
         if proof is None or proof.treated is None:
             return _gone(recording, proven)
         baseline = proof.baseline
-        if metric == "held_out_loss":
-            value = last_held_out(recording)
+        if metric in HELD_OUT:
+            value = HELD_OUT[metric](recording)
         else:
             scale = self.lab.scale(metric, steps)
             value = scale.raw(recording, min(steps, recording.steps)) if scale is not None else None

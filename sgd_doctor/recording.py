@@ -304,7 +304,7 @@ class Recording:
         columns: by optimizer step, each of shape ``(steps,)``: ``loss``, ``task_loss``,
             ``accuracy``, ``grad_norm``, ``weight_norm``, ``update_ratio``, ``lr``, ``momentum``,
             ``weight_decay``, ``decay_ratio``, ``stale``, ``empty_grads``, ``backwards``,
-            ``optimizer``, ``seconds``, ``held_out_loss``.  NaN where a value was not measured.
+            ``optimizer``, ``seconds``, ``held_out_loss``, ``held_out_error``.  NaN where a value was not measured.
         tables: by sampled step and parameter, each of shape ``(sampled, parameters)``:
             ``grad_norm``, ``update_ratio``; ``sampled_steps`` of shape ``(sampled,)``.
         events: ``int64`` of shape ``(events, 3)``: step, number of the kind in :data:`EVENTS`, site.
@@ -323,6 +323,11 @@ class Recording:
         """The column ``name`` of shape ``(steps,)``, empty where it was not recorded."""
         found = self.columns.get(name)
         return found if found is not None else np.zeros(0)
+
+    def held_out_metric(self) -> str:
+        """The column that says how held-out data fare: their loss, or where only hits are counted their error."""
+        only_hits = "held_out_loss" not in self.columns and "held_out_error" in self.columns
+        return "held_out_error" if only_hits else "held_out_loss"
 
     def site(self, index: int) -> Site | None:
         """The site of that number, or None."""

@@ -95,7 +95,7 @@ def _trivial(recording: Recording, metric: str) -> float | None:
         return None
     if metric in ("task_loss", "pool_loss"):
         return task.trivial_loss
-    if metric == "balanced_error":
+    if metric in ("balanced_error", "held_out_error"):
         return 1 - 1 / task.classes if task.classes > 1 else None
     loss, measured = recording.column("loss"), recording.column("task_loss")
     both = np.isfinite(loss) & np.isfinite(measured) & (measured > 1e-9)

@@ -64,7 +64,7 @@ class TrainTestPreprocessMismatch(Check):
             raise NotChecked("training and evaluation inputs were not both seen")
         if features.integer or not features.mean or not features.input_is_data:
             return None
-        known = {h.site for h in recording.facts.held_out if h.loss}
+        known = {h.site for h in recording.facts.held_out if h.steps}
         for inputs in seen:
             if inputs.samples < LEAST_SAMPLES or len(inputs.mean) != len(features.mean) or inputs.site not in known:
                 continue
@@ -105,7 +105,7 @@ class TrainTestPreprocessMismatch(Check):
             explains=("overfitting", "missing-weight-decay", "bn-eval-gap", "train-mode-at-eval"),
             advice="apply the same transform to both, with the statistics of the training set",
             edits=edits,
-            metric="held_out_loss",
+            metric=recording.held_out_metric(),
             needs_harm=True,
         )
 

@@ -86,6 +86,7 @@ class AccumulationNoDivide(Check):
             ),
             treatments=(Treatment((Intervention("scale-gradients", f"gradients divided by {count}", args),)),),
             explains=("lr-too-high", "divergence", "oscillation", "no-learning", "momentum-too-high", "dead-relu"),
+            like_lr=1.0 / count,
             advice=f"divide the loss before backward(): (loss / {count}).backward()",
             edits=(Edit("divide-loss", {"line": place.line, "count": count}),) if place is not None else (),
         )

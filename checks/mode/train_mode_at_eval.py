@@ -119,7 +119,7 @@ class TrainModeAtEval(Check):
             explains=("overfitting", "bn-eval-gap"),
             advice=advice,
             edits=edits,
-            metric="held_out_loss",
+            metric=recording.held_out_metric(),
             needs_harm=True,
             long=True,
         )

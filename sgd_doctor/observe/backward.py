@@ -47,7 +47,8 @@ class BackwardWatch(Part):
         for applier in o.appliers:
             applier.before_backward(loss)
         o.signals.backward_begins(loss, o.traced, power_of_two(o.unit))
-        o.pending = {}
+        if not o.losses:
+            o.pending = {}
         if o.pair is not None:
             o.calls.settle()
             o.pending = {

@@ -85,7 +85,7 @@ def freeze(o: Observer, ended: str, **more: Any) -> Recording:
         facts=facts,
         columns=_columns(o)
         | mean_loss_column(facts.distributed, facts.steps)
-        | held_out_column(facts.held_out, facts.steps)
+        | held_out_columns(facts.held_out, facts.steps)
         | pool_column(o, ended),
         tables={k: np.asarray(v, dtype=np.float64) for k, v in tables.items()},
         events=np.asarray(o.events, dtype=np.int64).reshape(-1, 3),
@@ -135,17 +135,21 @@ def _held_out(o: Observer, ended: str) -> tuple[HeldOut, ...]:
         return ()
 
 
-def held_out_column(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
-    """At every step the last loss on held-out data, of the evaluation pass that ends highest."""
-    known = [g for g in groups if g.steps and g.loss[-1] is not None]
-    if not known or not steps:
-        return {}
-    group = max(known, key=lambda g: g.loss[-1] or 0.0)
-    column = np.full(steps, np.nan)
-    for step, loss in zip(group.steps, group.loss, strict=True):
-        if loss is not None:
-            column[0 if not np.isfinite(column).any() else min(step, steps - 1) :] = loss
-    return {"held_out_loss": column}
+def held_out_columns(groups: tuple[HeldOut, ...], steps: int) -> dict[str, Array]:
+    """At every step the last loss on held-out data, of the evaluation pass that ends highest, and the last error."""
+    errors = [(g, tuple(None if a is None else 1 - a for a in g.accuracy)) for g in groups]
+    measures = {"held_out_loss": [(g, g.loss) for g in groups], "held_out_error": errors}
+    found = {}
+    for name, by_group in measures.items():
+        known = [(g.steps, values) for g, values in by_group if g.steps and values[-1] is not None]
+        if not known or not steps:
+            continue
+        at, values = max(known, key=lambda pair: pair[1][-1] or 0.0)
+        found[name] = column = np.full(steps, np.nan)
+        for step, value in zip(at, values, strict=True):
+            if value is not None:
+                column[0 if not np.isfinite(column).any() else min(step, steps - 1) :] = value
+    return found
 
 
 def mean_loss_column(distributed: Distributed | None, steps: int) -> dict[str, Array]:

@@ -70,6 +70,8 @@ class HeldOutRecorder:
             source = model_output
         # Held-out targets must not enter the statistics of the training targets.
         pair = measure(source, target, name, TargetStatistics(classes=statistics.classes))
+        if pair is None:
+            pair = _hits(output, target)
         if pair is not None:
             self._pair, self._from_loss = pair, is_loss
 
@@ -104,6 +106,15 @@ class HeldOutRecorder:
                 )
             )
         return tuple(found)
+
+
+def _hits(predictions: Tensor, labels: Tensor) -> Pair | None:
+    """The accuracy of predictions that were collected sample by sample; None where these are no labels."""
+    same = predictions.shape == labels.shape and predictions.dim() == 1 and len(labels) > 1
+    if not same or predictions.is_floating_point() or labels.is_floating_point():
+        return None
+    right = float((predictions == labels).double().mean())
+    return Pair("class", math.nan, right, len(labels))
 
 
 def _ratio(joint: float, count: int) -> float | None:

@@ -197,7 +197,7 @@ class Case:
         traced = self.observed.facts.trace_step
         stage = traced + SHORT if traced > 1 else 0
         evaluated = 0
-        if metric == "held_out_loss":
+        if metric.startswith("held_out"):
             passes = [h.steps[0] for h in self.observed.facts.held_out if h.steps]
             evaluated = max(passes, default=0) + PAST_THE_EVALUATION
         return max(SHORT, min(MAX_LONG, max(max(late, default=0) + PAST_THE_BREAK, stage, evaluated)))

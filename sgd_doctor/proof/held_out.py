@@ -138,9 +138,19 @@ def last_accuracy(recording: Recording | None) -> float | None:
     return min((h.accuracy[-1] for h in groups if h.accuracy and h.accuracy[-1] is not None), default=None)
 
 
+def last_error(recording: Recording | None) -> float | None:
+    """The share of held-out samples that were wrong at last, in the pass that ends highest."""
+    accuracy = last_accuracy(recording)
+    return 1 - accuracy if accuracy is not None else None
+
+
 def last_held_out(recording: Recording | None) -> float | None:
     """The last loss of the evaluation pass that ends highest (held-out data rather than training data)."""
     if recording is None:
         return None
     groups: list[HeldOut] = [h for h in recording.facts.held_out if h.loss and h.loss[-1] is not None]
     return max((h.loss[-1] for h in groups if h.loss[-1] is not None), default=None)
+
+
+HELD_OUT = {"held_out_loss": last_held_out, "held_out_error": last_error}
+"""What a recording says at last, by the metric of a proof."""

@@ -16,6 +16,9 @@ KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
 """How far a treated run has to beat the best lr-only run, where the check names no other margin."""
 SMELL_SHARE = 0.8
+SAME_ROUGHLY, NEAR_SHARE = 3.0, 0.5
+"""Where the best lr is within this factor of the one that a change acts as, they are one cause: then this share of the
+gain is enough (runs at neighbouring rates differ by that much)."""
 LEAST_RIGHT = 0.05
 """Share of held-out samples that have to be right besides where their loss is no lower."""
 NO_TUNING = 0.0101
@@ -98,7 +101,8 @@ class KnobProver:
         least = least_gain(suspicion) * unit
         enough = lr_best.score - best.score >= margin
         if smell:
-            enough = gain >= SMELL_SHARE * (control.score - lr_best.score)
+            near = suspicion.like_lr is not None and 1 / SAME_ROUGHLY < lr_factor / suspicion.like_lr < SAME_ROUGHLY
+            enough = gain >= (NEAR_SHARE if near else SMELL_SHARE) * (control.score - lr_best.score)
         rival = control if smell or instead or far else lr_best
         but = ""
         if gain > least and (enough or instead or far):
