@@ -8,6 +8,9 @@ from sgd_doctor.recording import Recording
 from sgd_doctor.signals import Targets
 
 LEAST_BATCHES = 6
+CAST, ROUNDED = 4, 0.7
+"""Labels that were scaled to 0 to 1 and cast to integers: of this many classes or more, only the highest one becomes 1,
+and at least this share 0."""
 FEW = 3
 """At least this many times more outputs than labels is odd."""
 PASSING = {"view", "reshape", "squeeze", "flatten", "float", "transpose", "permute", "contiguous", "log_softmax", "to"}
@@ -65,6 +68,9 @@ class LabelEncoding(Check):
         present = sorted(int(label) for label in targets.counts)
         if len(present) == 1:
             return self._single(recording, targets, present[0], task.classes)
+        total = sum(targets.counts.values())
+        if present == [0, 1] and task.classes >= CAST and targets.counts["0"] >= ROUNDED * total:
+            return self._cast(recording, targets, task.classes)
         if task.classes >= 5 and len(present) * FEW <= task.classes:
             return self._few(recording, present, task.classes)
         if present[0] == 1 and len(present) == task.classes - 1 and present[-1] == task.classes - 1:
@@ -90,6 +96,22 @@ class LabelEncoding(Check):
             ),
             explains=("undertrained", "plateau", "class-imbalance", "lr-too-low", "lr-too-high", "no-shuffle-sorted"),
             advice="print torch.unique(y) where the labels are made: normalised labels cast with .long() all become 0",
+        )
+
+    def _cast(self, recording: Recording, targets: Targets, classes: int) -> Suspicion:
+        task = recording.facts.task
+        zeros, total = targets.counts["0"], sum(targets.counts.values())
+        return Suspicion(
+            check=self.name,
+            severity=Severity.WARNING,
+            title=f"{zeros / total:.0%} of the labels are 0 and the others 1, but the model has {classes} outputs: "
+            "this is what labels become that are scaled to 0 to 1 and then cast to integers",
+            rule=Rule.NOTE,
+            location=recording.location(task.loss_site if task is not None else -1),
+            evidence=(Evidence("labels", 2, str(classes), f"{zeros} of {total} labels are 0, the others 1"),),
+            explains=("overfitting", "class-imbalance"),
+            advice="print torch.unique(y) where the labels are made, and take them from before the scaling",
+            confidence=Confidence.LIKELY,
         )
 
     def _few(self, recording: Recording, present: list[int], classes: int) -> Suspicion:

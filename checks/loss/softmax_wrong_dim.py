@@ -9,6 +9,8 @@ from sgd_doctor.recording import Operand, Operation, Recording
 
 BY_CLASS = ("nll_loss", "cross_entropy")
 BY_ROW = ("kl_div", "mse_loss", "binary_cross_entropy", "l1_loss")
+LEAST_AXES = 3
+"""Axes of weights within a model: with two, samples may be compared on purpose."""
 PASSING = trace.PASSING - {"__getitem__"}
 MODULES = ("Softmax", "LogSoftmax", "Softmax2d")
 
@@ -17,8 +19,8 @@ class SoftmaxWrongDim(Check):
     """(Log-)softmax is taken over another dimension than the classes.
 
     ## What it means
-    With `dim=0` the samples of a batch share one probability, with the time dimension the positions do.
-    Without `dim`, torch takes dimension 0 for tensors of one or three dimensions.
+    With `dim=0` the samples of a batch share one probability, with the time dimension the positions do. The same
+    happens to the weights of an attention that are normalised over the batch. Without `dim`, torch takes dimension 0 for tensors of one or three dimensions.
 
     ## Why it hurts
     A prediction depends on the rest of the batch, and no class is ever compared with another. It often
@@ -68,29 +70,56 @@ class SoftmaxWrongDim(Check):
                 continue
             if made.inputs[0].shape != operand.shape or trace.normal_dim(made) != 1:
                 return self._suspicion(recording, made, operand)
+        return self._weights(recording)
+
+    def _weights(self, recording: Recording) -> Suspicion | None:
+        """Weights within the model (of attention, of a mixture) that are normalised over the samples of the batch."""
+        batches = {
+            i.shape[0] for loss in trace.loss_calls(recording, *trace.LOSSES) for i in loss.inputs[:2] if i.shape
+        }
+        for index in trace.ancestors(recording):
+            made = recording.facts.trace[index]
+            if made.name != "softmax" or made.phase != "forward" or not made.inputs or trace.normal_dim(made) != 0:
+                continue
+            shape = made.inputs[0].shape
+            wanted = next((i for i in reversed(range(1, len(shape))) if shape[i] > 1), 0)
+            if len(shape) >= LEAST_AXES and wanted and shape[0] in batches and shape[0] not in shape[1:]:
+                return self._normalised(
+                    recording,
+                    made,
+                    wanted,
+                    f"{made.name} of {shape} is taken over the samples of the batch: the weights of one sample "
+                    "depend on the others",
+                    f"the {shape[0]} samples of the batch share weights that sum to 1",
+                )
         return None
 
     def _suspicion(self, recording: Recording, made: Operation, operand: Operand) -> Suspicion:
         dim = trace.normal_dim(made)
         wanted = 1 if made.inputs[0].shape == operand.shape else -1
+        what = "the samples of the batch" if dim == 0 else f"dimension {dim}"
+        title = f"{made.name} of {made.inputs[0].shape} is taken over {what}, not over the classes"
+        text = f"what reaches the loss does not sum to 1 over its {operand.shape[1]} classes"
+        return self._normalised(recording, made, wanted, title, text)
+
+    def _normalised(self, recording: Recording, made: Operation, wanted: int, title: str, text: str) -> Suspicion:
         site = trace.site_of(made, *MODULES)
         place = recording.site(site)
         args = trace.at_site(recording, made) | {"arg": "dim", "position": 1, "value": wanted}
         function = made.layer if site != made.site else made.name
         edit = {"arg": "dim", "value": wanted, "function": function, "line": place.line if place else 0}
-        what = "the samples of the batch" if dim == 0 else f"dimension {dim}"
         return Suspicion(
             check=self.name,
             severity=Severity.ERROR,
-            title=f"{made.name} of {made.inputs[0].shape} is taken over {what}, not over the classes",
+            title=title,
             rule=Rule.FACT,
             location=recording.location(site),
             evidence=(
                 Evidence(
                     "softmax_dim",
-                    dim,
+                    trace.normal_dim(made),
                     str(wanted),
-                    f"what reaches the loss does not sum to 1 over its {operand.shape[1]} classes",
+                    text,
                 ),
             ),
             treatments=(Treatment((Intervention("set-function-argument", f"dim={wanted}", args),)),),

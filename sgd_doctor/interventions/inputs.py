@@ -43,9 +43,20 @@ class StandardiseInputs(Applier):
         return (changed, *args[1:])
 
     def _is_first(self, module: torch.nn.Module) -> bool:
-        if self.observer.first_layer is not None:
-            return module is self.observer.first_layer
+        first = self.observer.first_layer
+        if first is not None:
+            return module is first or self._is_first_again(module, first)
         return self.observer.module_names.get(id(module)) == self.args.get("module")
+
+    def _is_first_again(self, module: torch.nn.Module, first: torch.nn.Module) -> bool:
+        """Whether it has that place in a model that was built anew (for each fold, for each seed)."""
+        names = self.observer.module_names
+        again = names.get(id(module), "").endswith(f".{names.get(id(first), '')}")
+        return (
+            again
+            and type(module) is type(first)
+            and [p.shape for p in module.parameters()] == [p.shape for p in first.parameters()]
+        )
 
 
 class StandardiseBatches(StandardiseInputs):
