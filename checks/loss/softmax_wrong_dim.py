@@ -20,7 +20,8 @@ class SoftmaxWrongDim(Check):
 
     ## What it means
     With `dim=0` the samples of a batch share one probability, with the time dimension the positions do. The same
-    happens to the weights of an attention that are normalised over the batch. Without `dim`, torch takes dimension 0 for tensors of one or three dimensions.
+    happens to the weights of an attention that are normalised over the batch. Without `dim`, torch takes dimension 0
+    for tensors of one or three dimensions.
 
     ## Why it hurts
     A prediction depends on the rest of the batch, and no class is ever compared with another. It often

@@ -23,6 +23,29 @@ def test_huge_weights_are_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(act="ReLU", init=init) + LOSS, NAME)
 
 
+OWN = """
+class Mix(nn.Module):
+    def __init__(self, size, width):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.empty(size, width)), nn.Parameter(torch.zeros(width))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.normal_(self.weight, 0.1)  # here
+
+    def forward(self, x):
+        return x @ self.weight + self.bias
+
+
+model = nn.Sequential(Mix(10, 96), nn.ReLU(), Mix(96, 96), nn.ReLU(), Mix(96, 3))
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+"""
+
+
+def test_huge_weights_of_layers_of_ones_own_are_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + OWN + LOSS, NAME)
+
+
 HEALTHY = {
     "repaired": MODEL.format(act="ReLU", init="") + LOSS,
     "He": MODEL.format(act="ReLU", init="for m in model[::2]: nn.init.kaiming_normal_(m.weight)") + LOSS,

@@ -27,6 +27,12 @@ def test_few_labels_for_many_outputs_are_advice(tmp_path: Path) -> None:
     advised(tmp_path, DATA + script, NAME)
 
 
+def test_labels_that_were_scaled_and_cast_are_named(tmp_path: Path) -> None:
+    script = MODEL.format(data="").replace("Linear(32, 3)", "Linear(32, 5)") + LOSS.format(mark="  # here")
+    cast = "three = (torch.bucketize(X[:, 0], torch.tensor([-1.0, -0.3, 0.3, 1.0])) / 4).long()\n"
+    fault(tmp_path, DATA + cast + script, NAME)
+
+
 HEALTHY = {
     "repaired": MODEL.format(data="") + LOSS.format(mark=""),
     "InfoNCE, the positive stands first": """

@@ -86,6 +86,31 @@ def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, DATA + HEALTHY[kind], NAME, steps=110)
 
 
+STAGES = """
+from sklearn.datasets import load_digits
+images, labels = (torch.as_tensor(part) for part in load_digits(return_X_y=True))
+images = images.float() / 16
+flipped = 1 - images
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+for data in images, flipped:
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for epoch in range(6):
+        for i in torch.randperm(1000).split(50):
+            optimizer.zero_grad()
+            F.cross_entropy(model(data[:1000][i]), labels[:1000][i]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            print((model(data[1000:]).argmax(1) == labels[1000:]).float().mean().item())
+    if data is images:
+        with torch.no_grad():
+            print("before", (model(flipped[1000:]).argmax(1) == labels[1000:]).float().mean().item())
+"""
+
+
+def test_data_that_are_asked_about_before_their_stage_are_left_in_peace(tmp_path: Path) -> None:
+    silent(tmp_path, DATA + STAGES, NAME, steps=250)
+
+
 A_LITTLE = """
 from sklearn.datasets import load_digits
 images, labels = (torch.as_tensor(part) for part in load_digits(return_X_y=True))

@@ -55,6 +55,22 @@ def test_view_in_place_of_a_transpose_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + READER.format(moved="x.view(6, -1, 5)", mark="  # here"), NAME, steps=150)
 
 
+STACKED = READER.replace("self.head(self.rnn(x)[0][-1])", "self.head({merged}){mark}").replace("{moved}{mark}", "x")
+STACKED = STACKED.replace("nn.Linear(24, 2)", "nn.Linear(24 * 6, 2)")
+TIME_FIRST = "self.rnn(x.transpose(0, 1))[0]"
+
+
+def test_samples_on_the_second_axis_that_are_merged_are_named(tmp_path: Path) -> None:
+    script = STACKED.format(merged=f"{TIME_FIRST}.reshape(len(x), -1)", mark="  # here")
+    found = fault(tmp_path, DATA + script, NAME, steps=150)
+    assert found.fix.verified
+
+
+def test_samples_moved_before_merging_are_left_in_peace(tmp_path: Path) -> None:
+    script = STACKED.format(merged=f"{TIME_FIRST}.transpose(0, 1).reshape(len(x), -1)", mark="")
+    silent(tmp_path, DATA + script, NAME)
+
+
 def test_moved_data_read_in_their_shape_before_are_named(tmp_path: Path) -> None:
     there = "x.transpose(0, 1).reshape(x.shape)"
     reader = READER.format(moved=there, mark="  # here").replace("nn.GRU(5, 24)", "nn.GRU(5, 24, batch_first=True)")

@@ -35,6 +35,32 @@ def test_repair_sets_the_dimension(tmp_path: Path) -> None:
     assert "dim=1" in (found.fix.diff or "")
 
 
+POOL = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.score, self.out = nn.Linear(1, 16), nn.Linear(16, 1), nn.Linear(16, 1)
+
+    def forward(self, x):
+        h = torch.tanh(self.embed(x))
+        weights = torch.softmax(3 * self.score(h), dim={dim})  # here
+        return self.out((weights * h).sum({over}))[:, 0]
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+largest = X.max(1).values
+for step in range(250):
+    i = batch(step)
+    loss = F.mse_loss(model({x}), largest[i])
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+
+
+def test_attention_over_the_batch_is_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + POOL.format(x="X[i][:, :, None]", dim=0, over=1), NAME, steps=250)
+    assert found.fix.verified
+
+
 HEALTHY = {
     "repaired (H16)": MODEL.format(more="")
     + LOOP.format(loss="F.nll_loss(F.log_softmax(model(X[i]), dim=1), three[i])"),
@@ -58,6 +84,7 @@ model = Net()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 """
     + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),
+    "attention with time first": POOL.format(x="X[i].T[:, :, None]", dim=0, over=0),
     "focal": MODEL.format(more="")
     + LOOP.format(loss="F.nll_loss((1 - model(X[i]).softmax(1)) ** 2 * model(X[i]).log_softmax(1), three[i])"),
 }

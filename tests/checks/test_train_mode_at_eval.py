@@ -45,6 +45,14 @@ def test_missing_eval_is_named(tmp_path: Path) -> None:
     assert found.proof.metric == "held_out_loss"
 
 
+def test_missing_eval_where_only_hits_of_single_samples_are_counted_is_named(tmp_path: Path) -> None:
+    one = "torch.cat([model(x[None]).argmax(1) for x in X[300:]])  # here"
+    score = f"said = {one}\n        score = (said == two[300:]).float().mean()"
+    found = fault(tmp_path, DATA + SCRIPT.format(drop=MODULE, mode="pass", score=score), NAME, steps=120)
+    assert found.proof is not None
+    assert found.proof.metric == "held_out_error"
+
+
 def test_missing_eval_on_the_same_tensor_each_epoch_is_named(tmp_path: Path) -> None:
     score = "score = F.cross_entropy(model(held), two[300:])  # here"
     script = "held = X[300:]\n" + SCRIPT.format(drop=MODULE, mode="pass", score=score)

@@ -76,6 +76,12 @@ def test_input_that_is_optimised_is_left_in_peace(tmp_path: Path) -> None:
     silent(tmp_path, DATA + INPUT, NAME)
 
 
+def test_constant_behind_a_sum_is_named(tmp_path: Path) -> None:
+    """As the reconstruction of a variational autoencoder: an error by element, added up and averaged."""
+    loss = "F.mse_loss(x[:, :3], target, reduction='none').sum(1).mean() + 0.01 * out.pow(2).sum(1).mean()"
+    fault(tmp_path, DATA + SCRIPT.format(loss=loss), NAME)
+
+
 HEALTHY = {
     "repaired": "F.mse_loss(out, target) + 1e-3 * out.pow(2).mean()",
     "distillation": "F.mse_loss(out, target) + 0.5 * F.mse_loss(out, soft)",
