@@ -143,6 +143,16 @@ class InputDrift(msgspec.Struct, frozen=True):
     std: tuple[float, ...] = ()
 
 
+class StoredChange(msgspec.Struct, frozen=True):
+    """An array that a data set stores and that holds other values at the end of the run than at its beginning."""
+
+    name: str
+    share: float
+    """Of the values that were looked at."""
+    site: int
+    """Where the data set's samples are read."""
+
+
 class EvalInputs(msgspec.Struct, frozen=True):
     """Features of evaluation batches at the first weight layer, of one place."""
 
@@ -240,6 +250,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     optimizers_built: tuple[Built, ...] = ()
     models_built: tuple[Built, ...] = ()
     drift: InputDrift = InputDrift()
+    stored_changes: tuple[StoredChange, ...] = ()
     loaders: tuple[Loader, ...] = ()
     """The one that most training batches came from stands first."""
     eval_inputs: tuple[EvalInputs, ...] = ()

@@ -17,7 +17,7 @@ CHECKS = ROOT / "checks"
 
 VALUES = (
     "errors", "version", "findings", "signals", "structure", "ranks", "recording", "trace", "report", "stats", "check",
-    "loader", "options", "scoring", "standstill", "crashes", "crash_edits", "lab", "learning_rate", "diagnosis",
+    "loader", "options", "scoring", "standstill", "endless", "crashes", "crash_edits", "lab", "learning_rate", "diagnosis",
     "assemble",
 )  # fmt: skip
 """Plain values and pure logic: neither torch nor a drawing library, not even within a function."""
@@ -25,7 +25,7 @@ BELOW = ("render", "fix", "fixing", "observe", "interventions", "run", "integrat
 TORCH_LIVES_IN = ("observe", "interventions", "run", "integrations", "parts")
 FACES_NEED = ("errors", "version", "findings", "report")
 CHECKS_NEED = (
-    "check", "findings", "recording", "stats", "signals", "structure", "ranks", "trace", "standstill",
+    "check", "findings", "recording", "stats", "signals", "structure", "ranks", "trace", "standstill", "endless",
     "crashes", "crash_edits",
 )  # fmt: skip
 HEAVY = {"torch", "matplotlib", "rich", "jinja2", "libcst"}

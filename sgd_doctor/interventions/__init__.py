@@ -36,6 +36,7 @@ from sgd_doctor.interventions.modes import EvalModeAtEvaluation, LowerDropout, T
 from sgd_doctor.interventions.normalisation import PerSampleNorm, RecomputeStatistics
 from sgd_doctor.interventions.set_aside import SetAside
 from sgd_doctor.interventions.stepping import ClipGradients, KeepOptimizerState, SkipClip
+from sgd_doctor.interventions.stored import KeepData
 from sgd_doctor.interventions.targets import (
     FillNonFinite,
     OneBatch,
@@ -66,6 +67,7 @@ APPLIERS: dict[str, type[Applier]] = {
     "reseed": Reseed,
     "adopt-leaves": AdoptLeaves,
     "unfreeze": Unfreeze,
+    "keep-data": KeepData,
     "keep-layer": KeepLayer,
     "keep-model": KeepModel,
     "keep-graph": KeepGraph,

@@ -318,6 +318,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
                 o.anchor()
             if not o.finished and o.here():
                 o.ranks.pass_begins(self)
+                o.signals.pass_begins(self)
             return original(self)
 
         return wrapper

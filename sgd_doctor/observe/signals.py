@@ -24,6 +24,7 @@ from sgd_doctor.observe.identities import Identities
 from sgd_doctor.observe.layers import layers_of, repeated
 from sgd_doctor.observe.nonfinite import GradientWatch, nodes_of
 from sgd_doctor.observe.padding import PaddingRecorder
+from sgd_doctor.observe.stored import StoredData
 from sgd_doctor.observe.targets import TargetRecorder
 from sgd_doctor.observe.tensors import first_floating, plain, shape_of, storable, thinned
 from sgd_doctor.observe.tracer import BOUNDED, RECTIFIERS
@@ -110,6 +111,7 @@ class SignalRecorder(Part):
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[tuple[int, str, int], _Drawn] = {}
+        self.stored = StoredData(observer.sites)
         self.drift: list[tuple[int, float, float]] = []
         self.eval_inputs: dict[int, FeatureStatistics] = {}
         self.culprit: Culprit | None = None
@@ -285,6 +287,12 @@ class SignalRecorder(Part):
             if len(entry.passes) < MAX_BUILT:
                 entry.passes.append(self.observer.steps.count)
 
+    @guarded
+    def pass_begins(self, loader: Any) -> None:
+        """A loader of this process is gone through (workers have data of their own, which begin anew each time)."""
+        if loader.num_workers == 0:
+            self.stored.meet(loader.dataset)
+
     def _drawn_from(self, data: Any, batches: Any) -> _Drawn:
         """Loaders that are built anew over the same data are one."""
         sampler, size = getattr(batches, "sampler", batches), getattr(batches, "batch_size", None) or 0
@@ -319,6 +327,7 @@ class SignalRecorder(Part):
                 tuple(storable(m) for _, m, _ in self.drift),
                 tuple(storable(d) for _, _, d in self.drift),
             ),
+            stored_changes=self.stored.freeze(),
             loaders=tuple(
                 Loader(d.site, d.sampler, d.batch_size, d.batches, tuple(d.passes), d.samples, d.drawn)
                 for d in sorted(self.loaders.values(), key=lambda d: -d.batches)[:16]

@@ -41,7 +41,66 @@ def test_normalising_in_place_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + SCRIPT.format(body="x -= mean; x /= std"), NAME, steps=150)
 
 
-HEALTHY = {"repaired": SCRIPT.format(body="x = (x - mean) / std")}
+ERASING = """
+import numpy as np
+rng = np.random.default_rng(0)
+
+
+class Erased(torch.utils.data.Dataset):
+    def __init__(self, rows, labels):
+        self.rows, self.labels = rows, labels
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):  # here
+        row = self.rows[i]{copy}
+        first = rng.integers(0, 9)
+        row[first : first + 2] = 0
+        return torch.tensor(row), self.labels[i]
+
+
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+loader = torch.utils.data.DataLoader(Erased(X.numpy(), three), batch_size=40, shuffle=True)
+for epoch in range(30):
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+CACHING = """
+class Cached(torch.utils.data.Dataset):
+    def __init__(self):
+        self.rows, self.known = torch.zeros(400, 10), torch.zeros(400)
+
+    def __len__(self):
+        return 400
+
+    def __getitem__(self, i):
+        if not self.known[i]:
+            self.rows[i], self.known[i] = X[i], 1
+        return self.rows[i], three[i]
+
+
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for epoch in range(20):
+    for x, y in torch.utils.data.DataLoader(Cached(), batch_size=40, shuffle=True):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad(); loss.backward(); optimizer.step()
+"""
+
+
+def test_rows_that_are_erased_more_and_more_are_named(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + ERASING.format(copy=""), NAME, steps=300)
+    assert found.proof is not None
+
+
+HEALTHY = {
+    "repaired": SCRIPT.format(body="x = (x - mean) / std"),
+    "erased in a copy": ERASING.format(copy=".copy()"),
+    "filled as it is read": CACHING,
+}
 
 
 @pytest.mark.parametrize("kind", HEALTHY)

@@ -1,0 +1,46 @@
+"""Data sets that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data._utils.fetch import _MapDatasetFetcher
+
+from sgd_doctor.interventions.base import Applier
+from sgd_doctor.observe.stored import stored
+
+MOST_BYTES = 256 * 2**20
+"""Arrays are put back after each batch; beyond this that would be the rerun."""
+
+
+class KeepData(Applier):
+    """What a map-style data set stores is put back after each batch that was read from it."""
+
+    def bind(self, observer: Any) -> None:
+        super().bind(observer)
+        fetch: Callable[[Any, Any], Any] = _MapDatasetFetcher.fetch
+        copies: dict[int, list[tuple[Any, Any]]] = {}
+
+        def fetched(fetcher: Any, wanted: Any) -> Any:
+            if observer.finished:
+                return fetch(fetcher, wanted)
+            kept = copies.get(id(fetcher.dataset))
+            if kept is None:
+                arrays = [values for _, values in stored(fetcher.dataset)]
+                small = sum(values.nbytes for values in arrays) <= MOST_BYTES
+                kept = copies[id(fetcher.dataset)] = [(values, _copy(values)) for values in arrays if small]
+            found = fetch(fetcher, wanted)
+            with torch.no_grad():
+                for values, copy in kept:
+                    values[...] = copy
+            self.applied += bool(kept)
+            return found
+
+        _MapDatasetFetcher.fetch = fetched  # type: ignore[method-assign]
+
+
+def _copy(values: Any) -> Any:
+    return values.clone() if isinstance(values, Tensor) else values.copy()
