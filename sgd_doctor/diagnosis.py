@@ -21,7 +21,7 @@ from sgd_doctor.proof.case import LEAST_STEPS, Case, Diagnosis, Proven
 from sgd_doctor.proof.endless import EndlessProver
 from sgd_doctor.proof.facts import FactProver
 from sgd_doctor.proof.held_out import HeldOutProver
-from sgd_doctor.proof.knobs import KnobProver
+from sgd_doctor.proof.knobs import KnobProver, beside
 from sgd_doctor.proof.last import STUCK, LastProver
 from sgd_doctor.proof.rates import RateProver
 from sgd_doctor.recording import Recording
@@ -119,7 +119,12 @@ class Examiner:
         for suspicion in long:
             if self.facts.prove_long(suspicion):
                 return True
-        knobs = [s for s in suspicions if s.rule in (Rule.KNOB, Rule.SMELL) and not s.long]
+        explained = self.case.explained()
+        knobs = [
+            beside(s) if s.check in explained else s
+            for s in suspicions
+            if s.rule in (Rule.KNOB, Rule.SMELL) and not s.long
+        ]
         return self.compare(knobs, suspicions)
 
     def compare(self, knobs: Sequence[Suspicion], suspicions: Sequence[Suspicion]) -> bool:

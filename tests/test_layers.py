@@ -17,8 +17,8 @@ CHECKS = ROOT / "checks"
 
 VALUES = (
     "errors", "version", "findings", "signals", "structure", "ranks", "recording", "trace", "report", "stats", "check",
-    "loader", "options", "scoring", "standstill", "endless", "crashes", "crash_edits", "lab", "learning_rate", "diagnosis",
-    "assemble",
+    "loader", "options", "scoring", "standstill", "endless", "crashes", "crash_edits", "lab", "learning_rate",
+    "diagnosis", "assemble",
 )  # fmt: skip
 """Plain values and pure logic: neither torch nor a drawing library, not even within a function."""
 BELOW = ("render", "fix", "fixing", "observe", "interventions", "run", "integrations", "session", "command", "cli")

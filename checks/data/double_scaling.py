@@ -87,7 +87,15 @@ class DoubleScaling(Check):
                 ),
             ),
             treatments=(Treatment((Intervention(kind, "inputs standardised", args),)),),
-            explains=("unnormalized-inputs", "lr-too-low", "no-learning", "plateau", "slow-learning", "undertrained"),
+            explains=(
+                "unnormalized-inputs",
+                "lr-too-low",
+                "no-learning",
+                "plateau",
+                "slow-learning",
+                "undertrained",
+                "dead-relu",
+            ),
             advice="remove one of the two scalings (ToTensor() divides by 255 already); inputs should spread by 1",
             edits=(Edit("standardise-inputs", {}),),
         )

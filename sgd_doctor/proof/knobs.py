@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import AS_GOOD, NEAR, LrExperiments
@@ -16,6 +18,9 @@ KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
 """How far a treated run has to beat the best lr-only run, where the check names no other margin."""
 SMELL_SHARE = 0.8
+EXPLAINED_GAIN = 0.15
+"""The same two, for what a cause that is confirmed already brings about by itself: its traces gain a little on top
+(a deep network with the last sigmoid gone: 0.09)."""
 SAME_ROUGHLY, NEAR_SHARE = 3.0, 0.5
 """Where the best lr is within this factor of the one that a change acts as, they are one cause: then this share of the
 gain is enough (runs at neighbouring rates differ by that much)."""
@@ -207,6 +212,13 @@ def _deepest(wins: Sequence[Win]) -> Win:
     explained = {name for win in wins for name in win.suspicion.explains if name != win.suspicion.check}
     causes = [win for win in wins if win.suspicion.check not in explained]
     return max(causes or wins, key=lambda win: win.gain)
+
+
+def beside(suspicion: Suspicion) -> Suspicion:
+    """A suspicion that a confirmed cause explains: a second fault only where it is worth clearly more."""
+    least = max(EXPLAINED_GAIN, suspicion.least_gain or 0.0)
+    margin = max(EXPLAINED_GAIN, suspicion.margin or 0.0)
+    return msgspec.structs.replace(suspicion, least_gain=least, margin=margin)
 
 
 def least_gain(suspicion: Suspicion) -> float:
