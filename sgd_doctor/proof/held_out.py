@@ -13,6 +13,7 @@ from sgd_doctor.learning_rate import obstacle, user_lr
 from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
 from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
+from sgd_doctor.stats import last_stage
 
 HELD_OUT_GAIN = 0.03
 """Least fall of the held-out loss, in units of the trivial loss (weight-decay bench)."""
@@ -145,10 +146,13 @@ def last_error(recording: Recording | None) -> float | None:
 
 
 def last_held_out(recording: Recording | None) -> float | None:
-    """The last loss of the evaluation pass that ends highest (held-out data rather than training data)."""
+    """The last loss of the evaluation pass that ends highest (held-out data rather than training data), of those that
+    were made since the last stage of the script began."""
     if recording is None:
         return None
     groups: list[HeldOut] = [h for h in recording.facts.held_out if h.loss and h.loss[-1] is not None]
+    stage = last_stage(recording.column("optimizer"))
+    groups = [h for h in groups if h.steps[-1] > stage] or groups
     return max((h.loss[-1] for h in groups if h.loss[-1] is not None), default=None)
 
 
