@@ -101,7 +101,7 @@ class ParamsFrozen(Check):
 
 
 def learns(recording: Recording) -> bool:
-    """Whether the loss fell clearly."""
-    loss = recording.column("loss")
+    """Whether the loss fell clearly, in the last stage of the script."""
+    loss = recording.column("loss")[stats.last_stage(recording.column("optimizer")) :]
     start, end = stats.finite_mean(loss[:3]), stats.finite_mean(stats.tail(loss))
     return end < FALL * start
