@@ -25,11 +25,11 @@ class Layer(msgspec.Struct, frozen=True):
     equal_rows: bool
     """Whether every unit has the same incoming weights."""
     zero: bool
-    constant: bool = False
-    """Whether all weights are the same number."""
     bias: float | None = None
     """Mean of the bias."""
     bias_site: int = -1
+    constant: bool = False
+    """Whether all weights are the same number."""
 
 
 class Activation(msgspec.Struct, frozen=True):
