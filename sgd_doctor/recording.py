@@ -329,6 +329,11 @@ class Recording:
         only_hits = "held_out_loss" not in self.columns and "held_out_error" in self.columns
         return "held_out_error" if only_hits else "held_out_loss"
 
+    def restores(self) -> bool:
+        """Whether weights are loaded back once training is over: what was overfitted since then does no harm."""
+        structure = self.facts.structure
+        return structure is not None and any(load.step >= self.steps > 0 for load in structure.loads)
+
     def site(self, index: int) -> Site | None:
         """The site of that number, or None."""
         return self.facts.sites[index] if 0 <= index < len(self.facts.sites) else None

@@ -57,6 +57,8 @@ class LoadedState(msgspec.Struct, frozen=True):
     unexpected: int
     example_missing: str = ""
     example_unexpected: str = ""
+    step: int = 0
+    """Optimizer steps that were made before."""
 
 
 class FreshLayer(msgspec.Struct, frozen=True):

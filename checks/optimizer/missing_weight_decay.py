@@ -81,7 +81,7 @@ class MissingWeightDecay(Check):
             return None
         return Suspicion(
             check=self.name,
-            severity=Severity.WARNING,
+            severity=Severity.ADVICE if recording.restores() else Severity.WARNING,
             title=f"overfitting with {present}: training loss {training:.3g}, held-out loss {last:.3g}",
             rule=Rule.HELD_OUT,
             location=recording.location(optimizer.site),

@@ -101,7 +101,7 @@ class Overfitting(Check):
             seen = Evidence("held_out_gap", round(last - training, 4), f"< {WIDE_GAP * trivial:.3g}", text)
         return Suspicion(
             check=self.name,
-            severity=Severity.WARNING,
+            severity=Severity.ADVICE if recording.restores() else Severity.WARNING,
             title=f"overfitting: {title}",
             rule=Rule.SYMPTOM,
             location=recording.location(held.site),

@@ -62,5 +62,6 @@ def _note(o: Observer, module: nn.Module, state: Any, strict: bool, result: Any)
             unexpected=len(unexpected),
             example_missing=str(missing[0]) if missing else "",
             example_unexpected=str(unexpected[0]) if unexpected else "",
+            step=o.steps.count,
         )
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, advised, fault, silent
+from tests.checks.cases import DATA, advised, diagnosed, fault, silent
 
 NAME = "wrong-model-copy"
 KEPT = """
@@ -63,3 +63,8 @@ HEALTHY = {
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_pattern_is_left_in_peace(tmp_path: Path, kind: str) -> None:
     silent(tmp_path, DATA + HEALTHY[kind], NAME, steps=50)
+
+
+def test_overfitting_is_advice_where_the_best_weights_are_loaded_back(tmp_path: Path) -> None:
+    report = diagnosed(tmp_path, DATA + OVERFITTING.replace("COPY", "clone"), 150)
+    assert "overfitting" not in [f.check for f in report.problems]
