@@ -18,12 +18,15 @@ SLOWER = 0.5
 
 def thirds(loss: Array) -> tuple[float, float]:
     """The change of the loss over the first and over the last third, without the very first steps."""
-    means = blocks(loss)
+    return _thirds(_blocks(loss))
+
+
+def _thirds(means: Array) -> tuple[float, float]:
     third = BLOCKS // 3
     return float(means[third] - means[0]), float(means[-1] - means[-1 - third])
 
 
-def blocks(loss: Array) -> Array:
+def _blocks(loss: Array) -> Array:
     """Means over equal stretches."""
     return np.array([part.mean() for part in np.array_split(loss, BLOCKS)])
 
@@ -32,8 +35,9 @@ def endless(loss: Array) -> bool:
     """Whether the loss falls all the time, ends far below 0, and falls faster in the end than in the beginning."""
     if len(loss) < LEAST_STEPS or not np.isfinite(loss).all() or not loss[-1] < -FAR * max(1.0, abs(float(loss[0]))):
         return False
-    first, last = thirds(loss)
-    return bool((np.diff(blocks(loss)) < 0).all()) and last < FASTER * first < 0
+    means = _blocks(loss)
+    first, last = _thirds(means)
+    return bool((np.diff(means) < 0).all()) and last < FASTER * first < 0
 
 
 def settles(loss: Array) -> bool:

@@ -53,39 +53,23 @@ class WrongModelCopy(Check):
         if not shared:
             return None
         site, taken, loaded = shared[0]
+        evidence = [
+            Evidence("shared_tensors", "all", "none", f"taken at step {taken}, loaded at step {loaded}, same memory")
+        ]
         worse = _since(recording, taken)
-        evidence = Evidence(
-            "shared_tensors", "all", "none", f"taken at step {taken}, loaded at step {loaded}, same memory"
-        )
         if worse is not None:
             then, now = worse
-            lost = Evidence(
-                "held_out_loss",
-                round(now, 4),
-                f"{then:.3g}",
-                f"the held-out loss was {then:.3g} when it was taken, and is {now:.3g} when it is loaded",
-            )
-            return self._suspicion(recording, site, taken, loaded, Severity.WARNING, (evidence, lost))
-        return self._suspicion(recording, site, taken, loaded, Severity.ADVICE, (evidence,))
-
-    def _suspicion(
-        self,
-        recording: Recording,
-        site: int,
-        taken: int,
-        loaded: int,
-        severity: Severity,
-        evidence: tuple[Evidence, ...],
-    ) -> Suspicion:
+            text = f"the held-out loss was {then:.3g} when it was taken, and is {now:.3g} when it is loaded"
+            evidence.append(Evidence("held_out_loss", round(now, 4), f"{then:.3g}", text))
         return Suspicion(
             check=self.name,
-            severity=severity,
+            severity=Severity.ADVICE if worse is None else Severity.WARNING,
             title=f"the weights kept at step {taken} and loaded at step {loaded} are the living ones: "
             "nothing is restored",
             rule=Rule.NOTE,
             location=recording.location(site),
-            evidence=evidence,
-            explains=("overfitting", "missing-weight-decay") if severity is Severity.WARNING else (),
+            evidence=tuple(evidence),
+            explains=() if worse is None else ("overfitting", "missing-weight-decay"),
             advice="keep copy.deepcopy(model.state_dict()) instead (detach() and cpu() copy nothing either)",
         )
 

@@ -82,7 +82,7 @@ class CallWatch(Part):
         if pair is not None:
             o.pair, o.pair_is_loss, o.pair_inside, o.targets = pair, final, inside, statistics
             o.task_kind, o.task_loss, o.task_site = pair.kind, name, site
-            o.task_outside = o.task_outside or not inside
+            o.task_outside |= not inside
             self._open = _Met(output, target, name, pair, o.root, o.root_args, inside)
             if final:
                 self.settle()

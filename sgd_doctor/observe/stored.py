@@ -11,15 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sgd_doctor.observe.sites import SiteTable
-from sgd_doctor.observe.tensors import plain
+from sgd_doctor.observe.tensors import plain, sample_view
 from sgd_doctor.signals import StoredChange
 
 MAX_DATA_SETS = 8
 MAX_DEPTH = 3
 MAX_ARRAYS = 16
 LEAST_SIZE = 32
-SAMPLED = 4096
-"""Elements of each array that are remembered."""
 
 
 class StoredData:
@@ -28,28 +26,31 @@ class StoredData:
     def __init__(self, sites: SiteTable) -> None:
         self.sites = sites
         self.seen: set[int] = set()
-        self.kept: list[tuple[Any, str, Any, Any]] = []
+        self.kept: list[tuple[type[Any], str, Tensor, Tensor]] = []
+        """Kind of the data set, name in it, a view of its memory, and what that held.  The view keeps the memory: a
+        function that returned has let go of its data before they are compared."""
 
     def meet(self, data: Any) -> None:
         """Batches of ``data`` are about to be read."""
         if id(data) in self.seen or len(self.seen) >= MAX_DATA_SETS:
             return
         self.seen.add(id(data))
-        self.kept += [(data, name, values, sample(values)) for name, values in stored(data)]
+        views = [(name, sample_view(as_tensor(value))) for name, value in stored(data)]
+        self.kept += [(type(data), name, view, view.clone()) for name, view in views]
 
     def freeze(self) -> tuple[StoredChange, ...]:
         """The arrays that hold other values than when they were met."""
         found = []
-        for data, name, values, before in self.kept:
-            now = sample(values)
-            changed = float((~((now == before) | ((now != now) & (before != before)))).sum()) / max(1, len(before))
+        for kind, name, now, before in self.kept:
+            same = (now == before) | ((now != now) & (before != before))
+            changed = 1 - float(same.double().mean())
             if changed > 0:
-                found.append(StoredChange(f"{type(data).__name__}.{name}", round(changed, 4), self._read_at(data)))
+                found.append(StoredChange(f"{kind.__name__}.{name}", round(changed, 4), self._read_at(kind)))
         return tuple(found)
 
-    def _read_at(self, data: Any) -> int:
+    def _read_at(self, kind: type[Any]) -> int:
         """The line that begins the method of the user's by which samples are read; -1: there is none."""
-        code = getattr(getattr(type(data), "__getitem__", None), "__code__", None)
+        code = getattr(getattr(kind, "__getitem__", None), "__code__", None)
         if code is None or not self.sites.is_user(code):
             return -1
         return self.sites.place(code.co_filename, code.co_firstlineno, code.co_name)
@@ -70,23 +71,16 @@ def stored(data: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
                 yield f"{name}[{number}]" if number != "" else name, member
 
 
-def sample(values: Any) -> Any:
-    """Evenly chosen elements of an array or tensor, copied."""
-    size = values.numel() if isinstance(values, Tensor) else values.size
-    step = max(1, size // SAMPLED)
-    if isinstance(values, Tensor):
-        with torch.no_grad():
-            return values.detach().reshape(-1)[::step].clone().numpy()
-    return values.flat[::step].copy()
+def as_tensor(value: Any) -> Tensor:
+    """A tensor over the memory of an array or tensor of :func:`stored`."""
+    return value.detach() if isinstance(value, Tensor) else torch.from_numpy(value)
 
 
 def _is_array(value: Any) -> bool:
     if isinstance(value, Tensor):
         return plain(value) and value.device.type == "cpu" and value.numel() >= LEAST_SIZE and not value.requires_grad
     numpy: Any = sys.modules.get("numpy")
-    return (
-        numpy is not None
-        and isinstance(value, numpy.ndarray)
-        and value.size >= LEAST_SIZE
-        and value.dtype.kind in "fiu"
-    )
+    if numpy is None or not isinstance(value, numpy.ndarray) or value.size < LEAST_SIZE:
+        return False
+    # What cannot be written does not change, and torch has no strides that go backwards.
+    return value.dtype.kind in "fiu" and value.dtype.isnative and value.flags.writeable and min(value.strides) >= 0

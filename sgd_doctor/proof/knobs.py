@@ -17,10 +17,10 @@ from sgd_doctor.scoring import initial
 KNOB_GAIN = 0.1
 DEFAULT_MARGIN = 0.05
 """How far a treated run has to beat the best lr-only run, where the check names no other margin."""
-SMELL_SHARE = 0.8
 EXPLAINED_GAIN = 0.15
-"""The same two, for what a cause that is confirmed already brings about by itself: its traces gain a little on top
-(a deep network with the last sigmoid gone: 0.09)."""
+"""The least of both, gain and margin, for what a confirmed cause brings about by itself: its traces gain a little on
+top (a deep network with the last sigmoid gone: 0.09)."""
+SMELL_SHARE = 0.8
 SAME_ROUGHLY, NEAR_SHARE = 3.0, 0.5
 """Where the best lr is within this factor of the one that a change acts as, they are one cause: then this share of the
 gain is enough (runs at neighbouring rates differ by that much)."""
