@@ -118,15 +118,18 @@ def parses(text: str) -> bool:
     return True
 
 
-def balanced(found: list[Mutant], most: int) -> list[Mutant]:
-    """At most so many, the same number of each operator as far as there are, scripts in a seeded random order."""
+def balanced(found: list[Mutant], most: int, skip: int = 0) -> list[Mutant]:
+    """At most so many, the same number of each operator as far as there are, scripts in a seeded random order.
+
+    The first ``skip`` of that order are left out: where they have been looked at, the next are new.
+    """
     queues: dict[str, list[Mutant]] = defaultdict(list)
     shuffled = list(found)
     random.Random(0).shuffle(shuffled)
     for item in shuffled:
         queues[item[1].name].append(item)
     rounds = max((len(q) for q in queues.values()), default=0)
-    return [q[k] for k in range(rounds) for q in queues.values() if k < len(q)][:most]
+    return [q[k] for k in range(rounds) for q in queues.values() if k < len(q)][skip : skip + most]
 
 
 def in_its_folder(entry: dict[str, Any], text: str, folder: Path) -> Path:
@@ -298,7 +301,7 @@ def plan(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], Operator |
         plain: list[tuple[dict[str, Any], Operator | None, str]]
         plain = [(e, None, (SAMPLES / e["path"]).read_text()) for e in healthy]
         return plain[: arguments.most][part - 1 :: parts]
-    chosen = balanced(list(mutants(arguments.only, arguments.script)), arguments.most)
+    chosen = balanced(list(mutants(arguments.only, arguments.script)), arguments.most, arguments.skip)
     return [*chosen[part - 1 :: parts]]
 
 
@@ -317,6 +320,7 @@ def main() -> int:
     parser.add_argument("--script", default="", help="scripts whose path contains this")
     parser.add_argument("--part", default="1/1", help="K/N: every N-th mutant, from the K-th on")
     parser.add_argument("--most", type=int, default=10**6, help="a balanced sample of so many")
+    parser.add_argument("--skip", type=int, default=0, help="leave out the first so many of that sample")
     parser.add_argument("--json", default="", help="file of results, one a line: what it holds is not run again")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds for the experiments of one diagnosis")
     parser.add_argument("--everything", action="store_true", help="diagnose mutants without harm, too")

@@ -3,19 +3,26 @@
     python benchmarks/variations.py [--only TEXT] [--part K/N] [--budget SECONDS]
 
 Each script runs natively first, as it is and varied (``benchmarks/corpus.py``). Variations that do not learn as well
-any more are no healthy scripts and left out; the others are diagnosed, and every error or warning is a false alarm.
+any more are no healthy scripts and left out; the others are diagnosed, in forks of this process so that torch is
+imported once, and every error or warning is a false alarm.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import argparse
 import dataclasses
-import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import corpus
 from accuracy import SAMPLES, entries
@@ -23,7 +30,7 @@ from accuracy import SAMPLES, entries
 from sgd_doctor.options import Options
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Target
-from sgd_doctor.session import Talk, diagnose_target
+from tests import warm
 
 CHANGES = {
     "lr x 3": corpus.Change(lr=3.0),
@@ -84,7 +91,7 @@ def diagnose(entry: dict[str, Any], change: corpus.Change, budget: float) -> Rep
         (copy / path.name).write_text(varied(path.read_text(), change))
         os.chdir(copy)
         target = Target("script", path.name, tuple(entry.get("argv", ())))
-        report = diagnose_target(target, Options(budget=budget), Talk()).report
+        report = warm.diagnose(target, Options(budget=budget)).report
         os.chdir(SAMPLES)
     return report
 

@@ -23,9 +23,9 @@ import torch
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.run import child
 from sgd_doctor.run.echo import Echo
-from sgd_doctor.run.launch import PROBE_SEED, Harness, Target
+from sgd_doctor.run.launch import Harness, Target
 from sgd_doctor.run.reaping import Child, Forked
-from sgd_doctor.run.spec import ChildSpec, RunSpec
+from sgd_doctor.run.spec import PROBE_SEED, ChildSpec, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
 from sgd_doctor.session import Outcome, conclude
 from sgd_doctor.start import Talk, run_spec

@@ -124,6 +124,11 @@ class SiteTable:
         )
 
 
+def is_users_file(filename: str) -> bool:
+    """Whether a source file is the user's own: none of Python, of an installed library or of this package."""
+    return _kind_of(filename) == _USER
+
+
 def _kind_of(filename: str) -> int:
     if filename.startswith(("<frozen", "<__array_function__")) or filename.startswith(_OWN):
         return _SKIP

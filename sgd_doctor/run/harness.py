@@ -148,7 +148,7 @@ class ForkServerClient(Replays):
                 number, spec = self._spec(request, deadline)
                 running[number] = index, Path(spec.output)
                 try:
-                    self.control.sendall(line(Command(number, spec)))
+                    self.control.sendall(line(Command(number, spec, request.patches)))
                 except OSError:
                     self._hang_up()
                     return results
@@ -346,12 +346,10 @@ class ProcessReplays(ForkServerClient):
         """One fresh process each: where the run cannot be forked."""
         return [self._afresh(request, deadline) if time.monotonic() < deadline else None for request in requests]
 
-    def _afresh(
-        self, request: ProbeRequest, deadline: float, patches: dict[str, str] | None = None
-    ) -> Recording | None:
+    def _afresh(self, request: ProbeRequest, deadline: float) -> Recording | None:
         _, spec = self._spec(request, deadline)
         before = len(self.processes)
-        child, notes = self._start(spec, None, patches)
+        child, notes = self._start(spec, None, request.patches)
         self._follow(child, notes, deadline)
         for process in self.processes[before:]:
             end_group(process)

@@ -21,7 +21,7 @@ from sgd_doctor.run.echo import Echo
 from sgd_doctor.run.harness import ProcessReplays
 from sgd_doctor.run.reaping import Child
 from sgd_doctor.run.replays import ProbeRequest
-from sgd_doctor.run.spec import ChildSpec, Note, RunSpec
+from sgd_doctor.run.spec import PROBE_SEED, ChildSpec, Note, RunSpec
 from sgd_doctor.run.trackers import quiet_trackers
 from sgd_doctor.run.world import on_one_machine, places, world_size
 
@@ -38,9 +38,6 @@ LATE_SECONDS = 5.0
 """How much later than asked for a worker may send its recording."""
 LONGEST_REASON = 200
 """Characters that a report tells of why a worker failed."""
-PROBE_SEED = 0
-"""Seed of replays in fresh processes where the user names none: the control and the treated runs of a script
-that sets no seed have to start from the same weights and see the same batches."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +162,16 @@ class Harness(ProcessReplays):
     def run_patched(
         self, patches: dict[str, str], steps: int, *, measure_task: bool, deadline: float
     ) -> Recording | None:
-        """Run the target from its first line with other text in some of its files, treated in no way."""
-        return self._afresh(ProbeRequest((), steps, measure_task), deadline, patches)
+        """Run the target from its first line with other text in some of its files, treated in no way.
+
+        In a fork of the watched process, which has everything imported, or in a fresh one where that does not work:
+        what a library keeps from the first run may forbid a second one.
+        """
+        request = ProbeRequest((), steps, measure_task, patches)
+        found = self._by_fork([request], deadline)[0] if self.replay == "fork" and self._connect() else None
+        if found is None or not found.steps or found.facts.crash is not None:
+            found = self._afresh(request, deadline)
+        return found
 
 
 @dataclass(frozen=True)

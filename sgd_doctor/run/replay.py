@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import random
 import select
@@ -87,7 +88,14 @@ def start_server(run: Run, observer: Observer, control: Channel) -> None:
     run.notes = Channel(-1)
     silence()
     run.enter_server()
-    command = Server(socket.socket(fileno=control.descriptor)).serve()
+    gc.freeze()  # a collection in a probe would touch, and thereby copy, everything that the script holds
+    server = Server(socket.socket(fileno=control.descriptor))
+    command = server.serve()
+    run.watched_by = server.writer
+    if command.patches is not None:
+        from sgd_doctor.run.again import start_over
+
+        start_over(run, command)
     become_probe(run, observer, command)
 
 
@@ -99,18 +107,23 @@ class Server:
         self.buffer = b""
         self.living: dict[int, tuple[int, int, float]] = {}
         """By pipe: number of the probe, its process, its deadline."""
+        self.leaving: list[int] = []
+        """Probes whose recordings are there; giving back their memory takes a while."""
+        self.writer = -1
+        """In a probe, its end of the pipe: the server takes it for done once that is closed."""
 
     def serve(self) -> Command:
         """Returns only in a probe, with the command that it is to carry out."""
         self.send(Note("ready"))
         while True:
-            timeout = 0.2 if self.living else None
+            timeout = 0.2 if self.living or self.leaving else None
             sources: list[int] = [self.control.fileno(), *self.living]
             ready, _, _ = select.select(sources, [], [], timeout)
             for source in ready:
                 if source in self.living:
                     self.reap(source)
             self.end_late()
+            self.leaving = [pid for pid in self.leaving if not os.waitpid(pid, os.WNOHANG)[0]]
             if self.control.fileno() in ready:
                 for command in self.receive():
                     if self.spawn(command):
@@ -141,6 +154,7 @@ class Server:
             self.control.close()
             for pipe in self.living:
                 os.close(pipe)
+            self.writer = writer
             return True
         os.close(writer)
         self.living[reader] = (command.probe, pid, time.monotonic() + command.run.hard_seconds)
@@ -149,8 +163,8 @@ class Server:
     def reap(self, pipe: int) -> None:
         number, pid, _ = self.living.pop(pipe)
         os.close(pipe)
-        _, status = os.waitpid(pid, 0)
-        self.send(Note("done", probe=number, status=os.waitstatus_to_exitcode(status)))
+        self.leaving.append(pid)
+        self.send(Note("done", probe=number))
 
     def end_late(self) -> None:
         for _, pid, deadline in self.living.values():
@@ -184,8 +198,8 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     observer.treat(appliers(spec.interventions), spec.measure_task)
 
 
-def isolate(run: Run, output: Path) -> None:
-    """A shield of its own: what this replay writes is not what another one reads."""
+def isolate(run: Run, output: Path) -> bool:
+    """A shield of its own: what this replay writes is not what another one reads.  False where it could not be had."""
     place = output.with_suffix(".scratch")
     place.mkdir(exist_ok=True)
     try:
@@ -193,6 +207,8 @@ def isolate(run: Run, output: Path) -> None:
         sign_in(place.parent)
     except OSError:
         run.extra_notes.append("replays share the files that they write")
+        return False
+    return True
 
 
 def private_offsets() -> None:

@@ -20,6 +20,8 @@ class ProbeRequest:
     interventions: tuple[Intervention, ...]
     steps: int
     measure_task: bool = False
+    patches: dict[str, str] | None = None
+    """Other text for some of the user's files: the target is run from its first line."""
 
 
 class Replays(ABC):

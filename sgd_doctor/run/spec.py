@@ -12,6 +12,10 @@ from sgd_doctor.findings import Intervention
 STOP = signal.SIGRTMIN + 9 if hasattr(signal, "SIGRTMIN") else signal.SIGXCPU
 """Asks a watched process to save what it has and to end; scripts have no use for this signal of their own."""
 
+PROBE_SEED = 0
+"""Seed of replays from the first line where the user names none: the control and the treated runs of a script
+that sets no seed have to start from the same weights and see the same batches."""
+
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One run: how long, treated how, and where its recording goes."""
@@ -56,7 +60,6 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     fork: bool = False
     why: str = ""
     probe: int = -1
-    status: int = 0
     data: str = ""
     """A recording in base 64, where it could not be written into its file."""
     memory: int = 0
@@ -68,6 +71,8 @@ class Command(msgspec.Struct, frozen=True):
 
     probe: int
     run: RunSpec
+    patches: dict[str, str] | None = None
+    """Run the target from its first line, with other text for some of its files; None: go on from the anchor."""
 
 
 def line(value: Any) -> bytes:

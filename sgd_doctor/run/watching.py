@@ -5,12 +5,14 @@ Neither numpy nor torch is imported before the script does: it may still set the
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import functools
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from sgd_doctor.observe.sites import SiteTable
+from sgd_doctor.observe.sites import SiteTable, is_users_file
+from sgd_doctor.run.beginning import Beginning
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.crashes import keep_crash, show
 from sgd_doctor.run.importing import after_import
@@ -47,12 +50,18 @@ class Run:
         self.kind, self.target, self.argv = kind, target, argv
         self.spec, self.notes = spec, Channel(notes_fd)
         self.observer: Observer | None = None
+        self.hooks: Patches | None = None
+        """What ties the observer into torch."""
+        self.beginning: Beginning | None = None
+        """What a run from the first line needs to know; None: the target is no file."""
         self.extra_notes: list[str] = []
         self.early_sites = SiteTable()
         self.crash: Crash | None = None
         self.pid = os.getpid()
         self.shielded = False
         self.saved = self.replayed = False
+        self.watched_by = -1
+        """Descriptor by whose closing the fork server sees that this replay's recording is there."""
         self.forked = False
         """This process is a fork of the user's: it ends without cleaning up what it shares with that one."""
         self.threads_matter = True
@@ -96,6 +105,9 @@ class Run:
             self.note(Note("saved", data=base64.b64encode(recording.to_bytes()).decode(), memory=peak()))
         else:
             self.note(Note("saved", memory=peak()))
+        if self.watched_by >= 0:
+            os.close(self.watched_by)
+            self.watched_by = -1
 
     def server_started(self, pid: int) -> None:
         """The fork server is ``pid``; called in the watched process."""
@@ -202,7 +214,8 @@ def watch(run: Run, control_fd: int) -> Patches:
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
-    return install(run.observer)
+    run.hooks = install(run.observer)
+    return run.hooks
 
 
 def stop_watching(observer: Observer, patches: Patches) -> None:
@@ -227,11 +240,19 @@ def seed_everything(seed: int) -> None:
         numpy.random.seed(seed)
 
 
-def run_target(spec: ChildSpec, notes: Sequence[str]) -> NoReturn:
-    """Watch the target of ``spec`` from its first line to its end."""
+def run_target(spec: ChildSpec, notes: Sequence[str], *, watched_by: int = -1) -> NoReturn:
+    """Watch the target of ``spec`` from its first line to its end.
+
+    Args:
+        spec: what is run, and for how long.
+        notes: what the report has to say of this process.
+        watched_by: in a fork of a process that has run the target before, the descriptor by whose closing the
+            fork server sees that the recording is there.
+    """
     run = Run(spec.kind, spec.target, spec.argv, spec.run, spec.notes_fd)
     run.extra_notes.extend(notes)
-    run.shielded = spec.shield
+    run.shielded, run.replayed, run.watched_by = spec.shield, watched_by >= 0, watched_by
+    run.beginning = Beginning(spec)
 
     def torch_imported() -> None:
         run.note(Note("imported"))
@@ -286,7 +307,35 @@ def finish(run: Run, status: int) -> NoReturn:
         run.observer.finished = True
     if run.replayed or run.forked:
         leave(status)
+    if run.shielded:
+        run_exit_handlers()
+        leave(status)
     sys.exit(status)
+
+
+def run_exit_handlers() -> None:
+    """What Python does at its end as far as it shows: to take torch and other libraries apart takes another second."""
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as multiprocessing has it do
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    with contextlib.suppress(BaseException):
+        clear_users_modules()
+
+
+def clear_users_modules() -> None:
+    """Let go of what the user's modules hold: their finalizers may have something to say.
+
+    Without a collection of cycles, which would go through all that the libraries hold.
+    """
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if module is sys.modules["__main__"] or (isinstance(path, str) and is_users_file(path)):
+            names = vars(module)
+            # In the order of Python's own: private names first.
+            for name in sorted(names, key=lambda name: not name.startswith("_") or name.startswith("__")):
+                if name != "__builtins__":
+                    names[name] = None
 
 
 def as_python_does(run: Run) -> None:
