@@ -143,7 +143,12 @@ KNOWN = (
         "call scaler.update() after each scaler.step(optimizer)",
     ),
     Known(
-        r"Attempted (\w+) but _scale is None|No inf checks were recorded",
+        r"No inf checks were recorded prior to update",
+        "scaler.update() is called, and scaler.step(optimizer) was not: no step was made",
+        "call scaler.step(optimizer) between scaler.scale(loss).backward() and scaler.update()",
+    ),
+    Known(
+        r"Attempted (\w+) but _scale is None|No inf checks were recorded for this optimizer",
         "the scaler is asked for a step, but no loss was scaled and differentiated before",
         "scaler.scale(loss).backward() in place of loss.backward(), with the parameters of this optimizer in the loss",
     ),

@@ -152,8 +152,11 @@ class Examiner:
         winner = self.knobs.best_knob(knobs, experiments, steps)
         if winner is not None:
             return True
-        if experiments.trials and not experiments.best()[1].score < STUCK and self.facts.suppose_harmful(knobs):
-            return True
+        if experiments.trials and not experiments.best()[1].score < STUCK:
+            if self.facts.suppose_harmful(knobs):
+                return True
+            if self.knobs.once_longer(knobs, experiments) is not None:
+                return True
         if not blocked and not self.case.lr_retuned:
             self.rates.judge_lr(experiments, lower, higher)
         return False

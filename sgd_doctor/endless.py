@@ -6,8 +6,8 @@ import numpy as np
 
 from sgd_doctor.recording import Array
 
-BLOCKS = 18
-LEAST_STEPS = 10 * BLOCKS
+BLOCKS = 12
+LEAST_STEPS = 8 * BLOCKS
 FASTER = 1.5
 """How many times the fall of the first third that of the last third has to be."""
 FAR = 10.0

@@ -117,7 +117,7 @@ class _Fixer:
         steps = proof.steps if proof is not None else self.steps_without_proof(proven)
         metric = proof.metric if proof is not None else "loss"
         task = metric != "loss"
-        recording = self.harness.run_patched(patches, steps, measure_task=task, deadline=self.deadline)
+        recording = self.harness.run_patched(patches, self.lab.limit(steps), measure_task=task, deadline=self.deadline)
         if recording is None or not recording.steps or _crashed(recording, self.lab.observed, proven):
             return None
         if proof is None or proof.treated is None:

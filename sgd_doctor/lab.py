@@ -89,7 +89,7 @@ class Lab:
         if missing:
             if why:
                 self.say(why)
-            found = self.probe([by_key[k] for k in missing], steps, measure)
+            found = self.probe([by_key[k] for k in missing], self.limit(steps), measure)
             for key, recording in zip(missing, found, strict=True):
                 self.done[key, steps, measure] = recording
                 self._inform(by_key[key], recording, steps, metric)
@@ -105,6 +105,13 @@ class Lab:
             )
             for arm, rec in zip(arms, recordings, strict=True)
         ]
+
+    def limit(self, steps: int) -> int:
+        """Steps at which a replay is ended: one over all of the script goes on to what it evaluates behind its last."""
+        facts = self.observed.facts
+        last = max((h.steps[-1] for h in facts.held_out if h.steps), default=-1)
+        whole = facts.ended == "finished" and steps >= self.observed.steps
+        return steps + 1 if whole and last >= self.observed.steps else steps
 
     def scale(self, metric: str, steps: int) -> Scale | None:
         """The unit for ``metric``: from the untreated run, or from its replay where that one measured it.

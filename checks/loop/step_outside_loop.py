@@ -73,7 +73,8 @@ class StepOutsideLoop(Check):
         if not np.mean(recording.column("empty_grads") > 0.5) < 0.5:
             return None  # the gradient of the last batch is cleared as well: zero-grad-misplaced
         used = [o for o in facts.optimizers if o.steps]
-        if len(used) > 1 or used[0].kind in CLOSURES or not self._cleared_between(recording):
+        turns = np.count_nonzero(np.diff(recording.column("optimizer")))
+        if turns >= len(used) or any(o.kind in CLOSURES for o in used) or not self._cleared_between(recording):
             return None
         sites, backward = recording.event_sites("step"), recording.event_sites("backward")
         places = [recording.site(s) for s in (*sites[:1], *backward[:1])]

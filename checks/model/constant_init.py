@@ -66,9 +66,11 @@ class ConstantInit(Check):
         stuck = [layer for layer in zero if not self._gets_gradient(recording, layer)]
         if stuck and len(zero) > 1:
             equal += [layer for layer in zero if layer not in equal]
+        constant = all(layer.constant for layer in layers)
+        if constant and not equal:  # also zeros that gradients reach through sigmoids: all units get the same ones
+            equal = layers[:-1]
         if not equal:
             return None
-        constant = all(layer.constant for layer in layers)
         still = standstill(recording) if constant else None
         names = ", ".join(layer.name for layer in equal[:4])
         value = "0" if equal[0].zero else f"{equal[0].std:.3g}"

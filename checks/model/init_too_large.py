@@ -30,7 +30,8 @@ class InitTooLarge(Check):
 
     ## How it is proven
     Weights are more than 3 times PyTorch's own scale, and the first loss is above that of the best constant answer.
-    The same loop is rerun with PyTorch's own weights for those layers, and has to beat the best run at any rate.
+    The same loop is rerun with PyTorch's own weights for those layers (for the whole model where all of them are), and
+    has to beat the best run at any rate.
 
     ## How to fix it
     Leave the default initialisation, or scale with the number of inputs: `nn.init.kaiming_normal_`, `xavier_normal_`.
@@ -70,6 +71,9 @@ class InitTooLarge(Check):
     def _suspicion(self, recording: Recording, large: list[Layer], start: float, trivial: float) -> Suspicion:
         worst = max(large, key=lambda y: y.std / y.usual)
         names = [y.name for y in large]
+        # Where all of them are, whatever else the model holds (norms, embeddings) was most likely filled the same way.
+        everywhere = len(large) > 1 and len(large) == sum(y.trainable for y in recording.facts.signals.layers)
+        own = Intervention("reinitialise", "PyTorch's own weights", {"layers": None if everywhere else names})
         shown = f"{start:.3g}" if math.isfinite(start) else "not finite"
         return Suspicion(
             check=self.name,
@@ -87,7 +91,7 @@ class InitTooLarge(Check):
                 ),
                 Evidence("first_loss", shown, f"<= {START * trivial:.3g}", f"the first loss was {shown}"),
             ),
-            treatments=(Treatment((Intervention("reinitialise", "PyTorch's own weights", {"layers": names}),)),),
+            treatments=(Treatment((own,)),),
             explains=(
                 "lr-too-high",
                 "lr-too-low",

@@ -52,7 +52,8 @@ class StepAfterBackward(Applier):
     """Every optimizer steps and drops its gradients after each backward."""
 
     def after_backward(self) -> None:
-        for state in list(self.observer.steps.optimizers.values()):
+        # The latest first: what it trains has no gradients left for one of an earlier stage.
+        for state in sorted(self.observer.steps.optimizers.values(), key=lambda state: -state.number):
             optimizer = state.reference()
             if optimizer is not None:
                 optimizer.step()

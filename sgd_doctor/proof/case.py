@@ -245,14 +245,18 @@ class Case:
         wanted = Rule.LOWER_LR if factor < 1 else Rule.HIGHER_LR
         return any(s.rule is wanted for s in self.ask(treated.recording))
 
+    def reopen(self, suspicions: Sequence[Suspicion]) -> None:
+        """Take back what was concluded against ``suspicions``: they are judged anew."""
+        again = {s.check for s in suspicions}
+        self.settled -= again
+        self.result.ruled_out = [r for r in self.result.ruled_out if r.check not in again]
+
     def suppose(self, current: Recording | None, knobs: Sequence[Suspicion]) -> None:
         """Switch the treatments of the harmless patterns on, and ask again what they may have hidden."""
         self.tentative, self.harmless = self.harmless, []
         self.applied = self.supposed()
         self.current = current or self.current
-        again = {s.check for s in knobs}
-        self.settled -= again
-        self.result.ruled_out = [r for r in self.result.ruled_out if r.check not in again]
+        self.reopen(knobs)
 
     def supposed(self, without: Harmless | None = None) -> tuple[Intervention, ...]:
         """What is applied with the treatments of the harmless patterns, all or all but one."""

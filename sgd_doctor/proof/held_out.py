@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -11,7 +12,7 @@ from sgd_doctor.findings import Edit, Intervention, Proof, Rule, Severity, Suspi
 from sgd_doctor.lab import scaled_lr
 from sgd_doctor.learning_rate import obstacle, user_lr
 from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
-from sgd_doctor.recording import HeldOut, Recording
+from sgd_doctor.recording import Recording
 from sgd_doctor.report import RuledOut
 from sgd_doctor.stats import last_stage
 
@@ -134,9 +135,8 @@ class HeldOutProver:
 
 
 def last_accuracy(recording: Recording | None) -> float | None:
-    """The last accuracy of the evaluation pass that ends lowest."""
-    groups = recording.facts.held_out if recording is not None else ()
-    return min((h.accuracy[-1] for h in groups if h.accuracy and h.accuracy[-1] is not None), default=None)
+    """The last accuracy of the evaluation pass that ends lowest, as :func:`last_held_out`."""
+    return min(_last(recording, "accuracy"), default=None)
 
 
 def last_error(recording: Recording | None) -> float | None:
@@ -148,12 +148,17 @@ def last_error(recording: Recording | None) -> float | None:
 def last_held_out(recording: Recording | None) -> float | None:
     """The last loss of the evaluation pass that ends highest (held-out data rather than training data), of those that
     were made since the last stage of the script began."""
+    return max(_last(recording, "loss"), default=None)
+
+
+def _last(recording: Recording | None, measure: Literal["loss", "accuracy"]) -> list[float]:
+    """The last value of each evaluation pass; only those since the last stage began, where there are any."""
     if recording is None:
-        return None
-    groups: list[HeldOut] = [h for h in recording.facts.held_out if h.loss and h.loss[-1] is not None]
+        return []
+    passes = [(h.steps[-1], values[-1]) for h in recording.facts.held_out if (values := getattr(h, measure))]
+    known = [(step, float(value)) for step, value in passes if value is not None]
     stage = last_stage(recording.column("optimizer"))
-    groups = [h for h in groups if h.steps[-1] > stage] or groups
-    return max((h.loss[-1] for h in groups if h.loss[-1] is not None), default=None)
+    return [value for step, value in known if step > stage] or [value for _, value in known]
 
 
 HELD_OUT = {"held_out_loss": last_held_out, "held_out_error": last_error}

@@ -28,6 +28,13 @@ def test_zeros_everywhere_are_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(act="Tanh", init=init) + LOSS, NAME)
 
 
+def test_zeros_that_gradients_reach_are_named(tmp_path: Path) -> None:
+    """Behind a sigmoid every hidden unit puts out one half: the last layer learns, and then all units the same."""
+    init = "for p in model.parameters(): nn.init.zeros_(p)  # here"
+    model = MODEL.format(act="Sigmoid", init=init).replace("nn.Linear(32, 32), nn.Sigmoid(), ", "")
+    fault(tmp_path, DATA + model + LOSS, NAME)
+
+
 def test_symmetry_is_named_where_no_short_run_learns(tmp_path: Path) -> None:
     """The parity of eight signs takes good weights longer than the watched run, too."""
     init = "for p in model.parameters(): nn.init.constant_(p, 0.1)  # here"

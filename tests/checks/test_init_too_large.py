@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, LOOP, fault, silent
+from tests.checks.cases import DATA, LOOP, diagnosed, fault, silent
 
 NAME = "init-too-large"
 
@@ -44,6 +44,31 @@ optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
 def test_huge_weights_of_layers_of_ones_own_are_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + OWN + LOSS, NAME)
+
+
+NORMED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.place = nn.Parameter(torch.randn(32) * 0.1)
+        self.first, self.norm = nn.Linear(10, 32), nn.LayerNorm(32)
+        self.second, self.last = nn.Linear(32, 32), nn.Linear(32, 3)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.second(self.norm(torch.relu(self.first(x) + self.place)))))
+
+
+model = Net()
+for p in model.parameters():
+    p.data.mul_(30)
+optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+"""
+
+
+def test_everything_is_started_anew_where_everything_is_too_large(tmp_path: Path) -> None:
+    """Layers with PyTorch's own weights are of no use behind a norm whose scale is 30."""
+    report = diagnosed(tmp_path, DATA + NORMED + LOSS)
+    assert [f.check for f in report.problems][:1] == [NAME]
 
 
 HEALTHY = {

@@ -111,7 +111,28 @@ def test_minimised_log_likelihood_is_named(tmp_path: Path) -> None:
     assert found.fix.verified
 
 
+CONTRASTIVE = """
+pairs = torch.stack([torch.arange(400) % 20, (torch.arange(400) * 7 + 1) % 20], 1)
+left, right = nn.Embedding(20, 16), nn.Embedding(20, 16)
+optimizer = torch.optim.Adam([*left.parameters(), *right.parameters()], lr=0.02)
+for step in range(140):
+    a, b = pairs[batch(step)].unbind(1)
+    other = torch.randint(0, 20, (len(a), 4))
+    near = F.logsigmoid((left(a) * right(b)).sum(1))
+    far = F.logsigmoid(-(right(other) @ left(a).unsqueeze(2)).squeeze(2)).sum(1)
+    loss = -(near + far).mean()
+    optimizer.zero_grad()
+    ({sign}loss).backward()  # here
+    optimizer.step()
+"""
+
+
+def test_minus_before_a_contrastive_loss_is_named_after_few_steps(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + CONTRASTIVE.format(sign="-"), NAME, steps=140)
+
+
 HEALTHY = {
+    "contrastive": CONTRASTIVE.format(sign=""),
     "negative log-likelihood": DENSITY.format(sign="-"),
     "VAE": VAE.format(sign="-") + LOOP.format(loss="error(*model(X[i]), X[i])"),
     "repaired": MODEL.format(more="") + LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])"),

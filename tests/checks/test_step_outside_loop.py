@@ -46,6 +46,25 @@ def test_gradients_cleared_before_each_of_several_batches_are_named(tmp_path: Pa
     assert found.proof is not None
 
 
+STAGES = """
+head = nn.Linear(32, 2)
+body = nn.Sequential(nn.Linear(10, 32), nn.ReLU())
+for model, y in ((nn.Sequential(body, head), two), (nn.Sequential(body, nn.Linear(32, 3)), three)):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for epoch in range(8):
+        for step in range(10):
+            i = batch(step)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(X[i]), y[i])
+            loss.backward()
+        optimizer.step()  # here
+"""
+
+
+def test_stages_that_follow_each_other_are_named(tmp_path: Path) -> None:
+    fault(tmp_path, DATA + STAGES, NAME, steps=30)
+
+
 HEALTHY = {
     "repaired": MODEL.format(optimizer=SGD, more="")
     + EPOCHS.format(before="optimizer.zero_grad()", scale="", after="    ", last=""),

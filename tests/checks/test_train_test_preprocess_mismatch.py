@@ -36,6 +36,25 @@ def test_raw_evaluation_data_are_named(tmp_path: Path) -> None:
     assert found.proof.metric == "held_out_loss"
 
 
+AT_THE_END = """
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+for step in range(150):
+    i = batch(step) % 300
+    loss = F.cross_entropy(model(X[i]), three[i])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+with torch.no_grad():
+    accuracy = (model({held}).argmax(1) == three[300:]).float().mean()  # here
+"""
+
+
+def test_evaluation_behind_the_last_step_is_reached_by_reruns(tmp_path: Path) -> None:
+    found = fault(tmp_path, DATA + AT_THE_END.format(held="X[300:] * 16 + 3"), NAME, steps=200)
+    assert found.proof is not None
+
+
 HEALTHY = {"repaired": SCRIPT.format(more="held = (held - mean) / std")}
 
 
