@@ -51,3 +51,35 @@ def test_arms_start_from_the_same_weights_and_batches(tmp_path: Path, monkeypatc
     assert np.array_equal(control.column("loss"), again.column("loss"))
     assert control.column("loss")[0] == treated.column("loss")[0]
     assert control.column("loss")[-1] != treated.column("loss")[-1]
+
+
+LOST = """
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(256, 10)
+    model = torch.nn.Sequential(torch.nn.Linear(10, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for step in range(300):
+        loss = (model(x) - x[:, :1]).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_replay_whose_weights_are_lost_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "train.py", LOST)
+    monkeypatch.chdir(tmp_path)
+    deadline = time.monotonic() + 60
+    harness = WarmHarness(Target("script", "train.py"), run=run_spec(Options()))
+    try:
+        harness.observe(deadline)
+        larger = Intervention("lr", "lr larger", {"factor": 1e6})
+        sound, lost = harness.probe([ProbeRequest((), 200), ProbeRequest((larger,), 200)], deadline=deadline)
+    finally:
+        harness.close()
+    assert sound is not None and lost is not None  # noqa: PT018
+    assert sound.steps == 200
+    assert lost.facts.ended == "not-finite"
+    assert lost.steps < 50

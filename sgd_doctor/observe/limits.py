@@ -20,10 +20,16 @@ class Limits:
     soft_seconds: float = 8.0
     """After ``min_steps`` no longer than this is watched."""
     overhead: float = 0.05
+    broken_steps: int = 0
+    """So many steps in a row with loss and gradients that are not finite end the run; 0: they do not."""
 
     def reached(self, steps: int) -> bool:
         """Whether that many steps are enough."""
         return steps >= self.max_steps or steps >= MAX_STEPS
+
+    def lost(self, broken: int) -> bool:
+        """Whether the run cannot come back: its last ``broken`` steps were not finite, and so are its weights."""
+        return 0 < self.broken_steps <= broken
 
     def over(self, steps: int, seconds: float) -> bool:
         """Whether the time is up; where a step takes seconds, fewer steps have to do."""

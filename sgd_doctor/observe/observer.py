@@ -216,6 +216,8 @@ class Observer:
         why = "step-limit" if self.limits.reached(done) else ""
         if not why and self.limits.over(done, time.perf_counter() - self.started):
             why = "time-limit"
+        if not why and self.limits.lost(self.steps.broken):
+            why = "not-finite"
         why = self.ranks.agree(done, why)
         if why == "step-limit" and done < self.limits.max_steps:
             self.fail(f"only the first {done:,} steps were watched: more are not kept")

@@ -82,6 +82,8 @@ class StepRecorder:
         """or these on their device, where they are read later."""
         self.grad_norm = 0.0
         self.count = 0
+        self.broken = 0
+        """The latest steps in a row whose loss and gradients were not finite."""
         self.site = -1
         """Line of the current step."""
         self.late: LateReads | None = None
@@ -181,6 +183,7 @@ class StepRecorder:
             row["loss"] = self.last_loss
         row["grad_norm"] = whole = total(norms)
         row["empty_grads"] = float(not step.held or whole == 0.0)
+        self.broken = self.broken + 1 if whole - whole != 0 and row["loss"] - row["loss"] != 0 else 0
         if step.measured >= 0:
             self._update(step, norms, changes[: step.measured], changes[step.measured :])
         self.rows.append(map(row.get, COLUMNS, _UNKNOWN))

@@ -19,8 +19,8 @@ from sgd_doctor.standstill import NOTHING
 PLAIN = 0.5
 """A gain that shorter runs show as well: the second seed is tried over fewer steps."""
 MOST_OF_THE_WAY, HALF_WAY = 2 / 3, 0.5
-"""Share of the best run's fall that a run with a small lr makes by its end, or so far where the script was stopped, from
-which on it only learns more slowly (a third of a sound rate leaves .72 of it and nearly all of the accuracy)."""
+"""Share of the best run's fall that a run with a small lr makes by its end, or so far where the script was stopped,
+from which on it only learns more slowly (a third of a sound rate leaves .72 of it and nearly all of the accuracy)."""
 NOT_LEARNING = 0.85
 """Share of the starting loss above which a run counts as not learning."""
 

@@ -32,7 +32,7 @@ from sgd_doctor.run.reaping import (
 )
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.shield import discard
-from sgd_doctor.run.spec import STOP, Command, Note, RunSpec, line
+from sgd_doctor.run.spec import BROKEN_STEPS, STOP, Command, Note, RunSpec, line
 from sgd_doctor.run.world import on_one_machine, world_size
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class ForkServerClient(Replays):
             interventions=request.interventions,
             measure_task=request.measure_task,
             overhead=0.0,
+            broken_steps=BROKEN_STEPS,
         )
 
     def _by_fork(self, requests: Sequence[ProbeRequest], deadline: float) -> list[Recording | None]:

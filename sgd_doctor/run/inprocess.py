@@ -15,7 +15,7 @@ from sgd_doctor.run.forked import Call
 from sgd_doctor.run.parts import Loop, Parts
 from sgd_doctor.run.replays import ProbeRequest, Replays
 from sgd_doctor.run.script import own_frames_removed
-from sgd_doctor.run.spec import RunSpec
+from sgd_doctor.run.spec import BROKEN_STEPS, RunSpec
 from sgd_doctor.run.state import Snapshot
 from sgd_doctor.run.watching import Run, seed_everything, stop_watching, watch
 
@@ -75,6 +75,7 @@ class PartsHere(Replays):
                 interventions=request.interventions,
                 measure_task=request.measure_task,
                 overhead=0.0,
+                broken_steps=BROKEN_STEPS,
             )
             found.append(self._train(spec) if seconds > 0 else None)
         return found

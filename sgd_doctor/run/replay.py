@@ -192,7 +192,7 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     run.spec, run.saved, run.replayed, run.pid = spec, False, True, os.getpid()
     run._snapshot = time.monotonic()
     observer.away, observer.thread = False, threading.get_ident()
-    observer.limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
+    observer.limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
     observer.on_anchor = None
     observer.restart_clock()
     observer.treat(appliers(spec.interventions), spec.measure_task)

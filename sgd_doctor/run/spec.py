@@ -16,6 +16,9 @@ PROBE_SEED = 0
 """Seed of replays from the first line where the user names none: the control and the treated runs of a script
 that sets no seed have to start from the same weights and see the same batches."""
 
+BROKEN_STEPS = 10
+"""A replay whose loss and gradients are not finite for so many steps has shown what it could."""
+
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One run: how long, treated how, and where its recording goes."""
@@ -29,6 +32,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     measure_task: bool = False
     hard_seconds: float = 60.0
     """A replay that takes longer is ended from outside."""
+    broken_steps: int = 0
+    """So many steps in a row with loss and gradients that are not finite end the run; 0: they do not."""
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):

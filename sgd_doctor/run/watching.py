@@ -203,7 +203,7 @@ def watch(run: Run, control_fd: int) -> Patches:
     from sgd_doctor.run.replay import start_server
 
     spec = run.spec
-    limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead)
+    limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
 
     control = Channel(control_fd)
 
