@@ -293,6 +293,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     structure: Structure | None = None
     signals: Signals = Signals()
     distributed: Distributed | None = None
+    kept_seconds: float = 0.0
+    """Time of ``seconds`` that loading batches took which replays read from files instead."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,11 @@ class Applier:
 
     Attributes:
         applied: how often the change was really made; 0 at the end means that it found nothing to act on.
+        touches_data: whether what loaders read is another than in the watched run.
         needs_functions: whether :meth:`rewrite` has to see every torch function (slower).
     """
 
+    touches_data = False
     needs_functions = False
 
     def __init__(self, args: dict[str, Any]) -> None:

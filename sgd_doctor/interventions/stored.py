@@ -22,6 +22,8 @@ MOST_BYTES = 256 * 2**20
 class KeepData(Applier):
     """What a map-style data set stores is put back after each batch that was read from it."""
 
+    touches_data = True
+
     def bind(self, observer: Observer) -> None:
         super().bind(observer)
         fetch: Callable[[Any, Any], Any] = _MapDatasetFetcher.fetch

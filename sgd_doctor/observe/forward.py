@@ -105,7 +105,8 @@ class ForwardWatch(Part):
         else:
             o.held_out.commit()
             o.counts.forwards += 1
-            o.ranks.root_begins(module, site)
+            if o.ranks.join():
+                o.ranks.root_begins(module, site)
             self.forwards_in_unit += 1
             self.unit_roots.add(id(module))
             if self.forwards_in_unit > MAX_FORWARDS:

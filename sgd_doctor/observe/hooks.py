@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as modules
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as schedulers
 from torch.optim import optimizer as optimizers
@@ -70,28 +69,33 @@ def _modules(o: Observer, patches: Patches) -> None:
     traced, exported = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
     forward, stack, held, grad = o.forward, o.stack, o.held, torch.is_grad_enabled
 
-    # torch.compile would take what a hook does into its graph, or fail at it: compiled parts are left alone.
-    # Most calls are those of layers in a pass of which nothing is wanted but the outputs: no function more for these.
-    def before(module: nn.Module, args: tuple[Any, ...]) -> Any:
-        if traced():
-            return None
-        if stack and forward.quiet:
-            stack.append(module)
-            return None
-        return None if exported() or transformed() else forward.begins(module, args)
+    # Not by global hooks: with these, torch itself takes a slower path through every module, which costs a small model
+    # more than all else that is done for its layers (docs/performance.md).
+    def call(original: Callable[..., Any]) -> Callable[..., Any]:
+        def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            # torch.compile would take what follows into its graph, or fail at it: compiled parts are left alone.
+            if traced():
+                return original(self, *args, **kwargs)
+            if stack and forward.quiet:
+                # Most calls are those of layers in a pass of which nothing is wanted but the outputs.
+                output = original(self, *args, **kwargs)
+                if not self._modules and len(held) < MAX_HELD and grad() and not transformed():
+                    held.append((self, output))
+                return output
+            if exported() or transformed():
+                return original(self, *args, **kwargs)
+            depth, output = len(stack), None
+            try:
+                changed = forward.begins(self, args)
+                output = original(self, *(args if changed is None else changed), **kwargs)
+            finally:
+                if len(stack) > depth and stack[-1] is self:
+                    forward.ends(self, output)
+            return output
 
-    def after(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
-        if traced() or not stack or stack[-1] is not module:
-            return
-        if not forward.quiet or len(stack) == 1:
-            forward.ends(module, output)
-            return
-        stack.pop()
-        if not module._modules and len(held) < MAX_HELD and grad() and not transformed():
-            held.append((module, output))
+        return __call__
 
-    patches.hook(modules.register_module_forward_pre_hook(before))
-    patches.hook(modules.register_module_forward_hook(after, always_call=True))
+    patches.replace(nn.Module, "__call__", call)
 
     def init(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: nn.Module, *args: Any, **kwargs: Any) -> None:

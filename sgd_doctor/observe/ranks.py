@@ -107,9 +107,7 @@ class RankRecorder(Part):
 
     @guarded
     def root_begins(self, module: nn.Module, site: int) -> None:
-        """A whole model is called for training."""
-        if not self.join():
-            return
+        """A whole model is called for training, by one process of several."""
         if self.forward_site < 0:
             self.forward_site = site
             if not self.wrapper and any(is_sharded(p) for p in module.parameters()):
@@ -158,7 +156,7 @@ class RankRecorder(Part):
     def step_begins(self) -> None:
         """An optimizer is about to step: what the loop did to the weights after the last one is done."""
         count = self.observer.steps.count
-        if self.world == 1 or not count:
+        if not count:
             return
         if count <= ALL_WEIGHTS or power_of_two(count):
             value = weights_key(p for root in self.observer.roots.values() for p in unwrapped(root).parameters())

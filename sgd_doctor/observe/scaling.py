@@ -51,8 +51,8 @@ class ScalingWatch(Part):
 
     @guarded
     def optimizer_steps(self) -> None:
-        """An optimizer is about to step."""
-        if self.scaled and not self.stepping:
+        """An optimizer is about to step while a loss is scaled."""
+        if not self.stepping:
             self.direct += 1
             self.direct_site = self.observer.sites.here()
             self.scaled = False

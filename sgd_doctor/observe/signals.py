@@ -111,6 +111,8 @@ class SignalRecorder(Part):
         self.initialised = Identities()
         self.loader_sites: dict[int, int] = {}
         self.loaders: dict[tuple[int, str, int], _Drawn] = {}
+        self._drawing: _Drawn | None = None
+        """Where the latest batch came from."""
         self.stored = StoredData(observer.sites)
         self.drift: list[tuple[int, float, float]] = []
         self.eval_inputs: dict[int, FeatureStatistics] = {}
@@ -280,7 +282,9 @@ class SignalRecorder(Part):
     @guarded
     def drawn(self, iterator: Any) -> None:
         """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
-        entry = self._drawn_from(iterator._dataset, iterator._index_sampler)
+        entry = self._drawing
+        if entry is None or entry.iterator is None or entry.iterator() is not iterator:
+            entry = self._drawing = self._drawn_from(iterator._dataset, iterator._index_sampler)
         entry.batches += torch.is_grad_enabled()
         if entry.iterator is None or entry.iterator() is not iterator:
             entry.iterator = weakref.ref(iterator)

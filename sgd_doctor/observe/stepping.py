@@ -37,7 +37,8 @@ class StepWatch(Part):
             return
         o.anchor()
         state = o.steps.adopt(optimizer, -1)
-        o.scaling.optimizer_steps()
+        if o.scaling.scaled:
+            o.scaling.optimizer_steps()
         o.steps.site = o.event("step")
         if not state.steps:
             o.stage_begins()
@@ -51,7 +52,8 @@ class StepWatch(Part):
         o.structure.step_made()
         if state.before is not None:
             o.structure.stepped(o.steps.held)
-        o.ranks.step_begins()
+        if o.ranks.world > 1:
+            o.ranks.step_begins()
         if o.nonfinite is None and o.steps.grad_norm - o.steps.grad_norm != 0:
             self.check_gradients(o.steps.count, o.steps.site, o.steps.held, o.steps.norms)
             found = o.signals.gradients.culprit()

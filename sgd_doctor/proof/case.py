@@ -134,8 +134,10 @@ class Case:
         done = max(self.observed.steps, self.observed.facts.backwards)
         ended = self.observed.facts.ended in ("finished", "crashed")
         available = done if ended else max(done, wanted)
-        per_step = self.observed.facts.seconds / max(1, done)
-        affordable = self.seconds_left() / max(1e-6, per_step * arms)
+        facts, left = self.observed.facts, self.seconds_left() / arms
+        # As far as the watched run came, batches that took long to load are there already.
+        cheap = max(0.0, facts.seconds - facts.kept_seconds) / max(1, done)
+        affordable = max(left / max(1e-6, facts.seconds / max(1, done)), min(done, left / max(1e-6, cheap)))
         return max(1, int(min(wanted, available, max(affordable, 2 * LEAST_STEPS))))
 
     def repeats(self) -> bool:

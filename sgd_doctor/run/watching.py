@@ -28,11 +28,13 @@ from sgd_doctor.run.importing import after_import
 from sgd_doctor.run.memory import peak
 from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
+from sgd_doctor.run.world import world_size
 
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
     from sgd_doctor.observe.patches import Patches
     from sgd_doctor.recording import Crash, Recording
+    from sgd_doctor.run.batches import BatchStore
 
 _exit = os._exit
 SNAPSHOT_SECONDS = 3.0
@@ -52,6 +54,7 @@ class Run:
         self.observer: Observer | None = None
         self.hooks: Patches | None = None
         """What ties the observer into torch."""
+        self.batches: BatchStore | None = None
         self.beginning: Beginning | None = None
         """What a run from the first line needs to know; None: the target is no file."""
         self.extra_notes: list[str] = []
@@ -90,9 +93,9 @@ class Run:
             self.observer.fail(f"only the numbers of the steps were kept: {type(error).__name__}: {error}")
             frozen = freeze_columns(self.observer, ended, **more)
         notes = (*frozen.facts.notes, *self.extra_notes)
-        return Recording(
-            msgspec.structs.replace(frozen.facts, notes=notes), frozen.columns, frozen.tables, frozen.events
-        )
+        kept = self.batches.saved_seconds if self.batches is not None else 0.0
+        facts = msgspec.structs.replace(frozen.facts, notes=notes, kept_seconds=kept)
+        return Recording(facts, frozen.columns, frozen.tables, frozen.events)
 
     def save(self, recording: Recording) -> None:
         """Hand the recording to the parent: in a file, or through the pipe where none can be written."""
@@ -200,6 +203,7 @@ def watch(run: Run, control_fd: int) -> Patches:
     from sgd_doctor.observe.hooks import install
     from sgd_doctor.observe.limits import Limits
     from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.run.batches import BatchStore
     from sgd_doctor.run.replay import start_server
 
     spec = run.spec
@@ -215,6 +219,10 @@ def watch(run: Run, control_fd: int) -> Patches:
 
     run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
     run.hooks = install(run.observer)
+    edited = run.beginning is not None and run.beginning.spec.patches
+    if spec.output and not edited and world_size() == 1:
+        run.batches = BatchStore(run.observer, Path(spec.output).parent)
+        run.batches.install(run.hooks)
     return run.hooks
 
 

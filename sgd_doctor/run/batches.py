@@ -1,0 +1,155 @@
+"""Batches that take long to load are loaded once: replays read what the watched run, or another replay, has left.
+
+A replay draws the same samples in the same order, so the n-th batch of a data set is the same one.  What loading does
+to the global random numbers is kept with it.  A generator of the data set's own does not move when a batch is read
+back: all replays draw from it what the watched run drew first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import pickle
+import random
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data._utils.fetch import _MapDatasetFetcher
+
+from sgd_doctor.observe.guard import Part, guarded
+
+if TYPE_CHECKING:
+    from sgd_doctor.observe.observer import Observer
+    from sgd_doctor.observe.patches import Patches
+
+SLOW = 0.1
+"""Seconds a batch from which on keeping it is worth a file."""
+WORTH = 0.5
+"""Share of the time of loading that keeping may take; where it takes more, nothing is kept any more."""
+MAX_BYTES = 1 << 29
+"""What one process may write."""
+MAX_SETS = 16
+"""Data sets that are told apart; a script that makes more of them keeps no batches."""
+States = tuple[Any, torch.Tensor, Any]
+
+
+class BatchStore(Part):
+    """The batches of a run, by data set, position and indices, in files of a folder.
+
+    Args:
+        observer: of this run.
+        folder: shared by the watched run and its replays, thrown away with them.
+    """
+
+    def __init__(self, observer: Observer, folder: Path) -> None:
+        super().__init__(observer)
+        self.folder = folder
+        self.on = True
+        self.saved_seconds = 0.0
+        """What loading the batches took that replays need not load."""
+        self._bytes = 0
+        self._slow = False
+        self._sets: dict[int, list[Any]] = {}
+        """By identity: the data set (held, so that its identity stays its own), its number, and its batches so far."""
+
+    def install(self, patches: Patches) -> None:
+        """Stand between loaders of this process and their data sets."""
+
+        def fetch(original: Any) -> Any:
+            def fetch(fetcher: _MapDatasetFetcher, index: Any) -> Any:
+                o = self.observer
+                if not self.on or o.finished or not o.here():
+                    return original(fetcher, index)
+                return self._fetch(original, fetcher, index)
+
+            return fetch
+
+        patches.replace(_MapDatasetFetcher, "fetch", fetch)
+
+    def _fetch(self, original: Any, fetcher: _MapDatasetFetcher, index: Any) -> Any:
+        seen = self._sets.get(id(fetcher.dataset))
+        if seen is None:
+            seen = self._sets[id(fetcher.dataset)] = [fetcher.dataset, len(self._sets), 0]
+            self.on = len(self._sets) < MAX_SETS
+        seen[2] += 1
+        if not self._slow and seen[2] > 1:  # nearly all loaders: only a clock
+            begun = time.perf_counter()
+            data = original(fetcher, index)
+            self._slow = time.perf_counter() - begun > SLOW
+            return data
+        place = self.folder / f"batch-{_digest((*seen[1:], index))}"
+        known = place.exists() and not any(applier.touches_data for applier in self.observer.appliers)
+        before = self._states()
+        found = self._read(place, before) if known and before is not None else None
+        if found is not None:
+            return found[0]
+        begun = time.perf_counter()
+        data = original(fetcher, index)
+        seconds = time.perf_counter() - begun
+        if seconds > SLOW:
+            self._slow = True
+            if before is not None and not known:
+                self._keep(place, before, data, seconds)
+        return data
+
+    @guarded
+    def _keep(self, place: Path, before: States, data: Any, seconds: float) -> None:
+        begun = time.perf_counter()
+        after = states()
+        drawn = None if _digest_of(before) == _digest_of(after) else (_digest_of(before), after)
+        buffer = io.BytesIO()
+        self.on = False  # unless all goes well
+        with contextlib.suppress(OSError, RuntimeError, TypeError, AttributeError, pickle.PicklingError):
+            torch.save((drawn, data), buffer)
+            beside = place.with_name(f"{place.name}.{os.getpid()}")
+            beside.write_bytes(buffer.getbuffer())
+            os.replace(beside, place)  # another replay may read at any time
+            self.saved_seconds += seconds
+            self._bytes += buffer.tell()
+            self.on = self._bytes < MAX_BYTES and time.perf_counter() - begun < WORTH * seconds
+
+    @guarded
+    def _read(self, place: Path, before: States) -> tuple[Any] | None:
+        return read(place, before)
+
+    @guarded
+    def _states(self) -> States | None:
+        return states()
+
+
+def read(place: Path, before: States) -> tuple[Any] | None:
+    """A kept batch, with the random numbers as loading leaves them; None where it was made with others."""
+    try:
+        drawn, data = torch.load(place, weights_only=False)  # our own file, in a folder of our own
+    except (OSError, RuntimeError, EOFError, AttributeError, ImportError, pickle.UnpicklingError):
+        return None
+    if drawn is not None:
+        digest, after = drawn
+        if digest != _digest_of(before):
+            return None
+        random.setstate(after[0])
+        torch.set_rng_state(after[1])
+        if after[2] is not None:
+            sys.modules["numpy"].random.set_state(after[2])
+    return (data,)
+
+
+def states() -> States:
+    """The global random numbers: Python's, torch's, and numpy's where it is imported."""
+    numpy = sys.modules.get("numpy")
+    return random.getstate(), torch.get_rng_state(), numpy.random.get_state() if numpy is not None else None
+
+
+def _digest_of(states: States) -> str:
+    python, torchs, numpys = states
+    numbers = None if numpys is None else (numpys[0], numpys[1].tobytes(), *numpys[2:])
+    return _digest((python, torchs.numpy().tobytes(), numbers))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha1(repr(value).encode(), usedforsecurity=False).hexdigest()
