@@ -51,10 +51,20 @@ def last_stage(optimizer: Array) -> int:
     Args:
         optimizer: number of the optimizer that made each step.
     """
+    return ([0, *_stages(optimizer)])[-1]
+
+
+def stage_end(optimizer: Array, step: int) -> int:
+    """The step behind the stage in which ``step`` lies; arguments as of :func:`last_stage`."""
+    return next((change for change in _stages(optimizer) if change > step), len(optimizer))
+
+
+def _stages(optimizer: Array) -> list[int]:
+    """First step of each stage but the first one; none where optimizers take turns."""
     changes = np.flatnonzero(np.diff(optimizer) != 0) + 1
     if not len(changes) or changes[-1] < STAGE or len(optimizer) < STAGE * (len(changes) + 1):
-        return 0
-    return int(changes[-1])
+        return []
+    return [int(change) for change in changes]
 
 
 WORST = 10.0

@@ -96,7 +96,9 @@ class RateProver:
         start = self._start(scale.bounded)
         end = answer.control.score
         if not self.case.applied:
-            end = scale.score(self.case.observed, self.case.observed.steps)
+            # A later stage of the script has a loss of its own.
+            last = stats.stage_end(self.case.observed.column("optimizer"), answer.control.steps - 1)
+            end = scale.score(self.case.observed, last)
         if end <= answer.best.score + NEAR:
             return Severity.ADVICE if suspicion.rule is Rule.HIGHER_LR else None
         way = start - answer.best.score
