@@ -48,7 +48,7 @@ def diagnose(path: Path, begun: float) -> dict[str, float]:
     os.chdir(path.parent)
     options = Options()
     with tempfile.TemporaryDirectory() as folder, Studio(("html", "png")) as studio:
-        talk = Talk(on_note=take, on_watched=studio.prepare)
+        talk = Talk(on_note=take, on_report=studio.prepare)
         with contextlib.closing(started(Target("script", path.name), options, talk)) as harness:
             at["start"] = time.time()
             studio.begin()

@@ -86,7 +86,7 @@ def conclude(
 
     lab = Lab(recording, probe, tell)
     talk.say(f"watched {recording.steps} steps; looking for causes")
-    talk.on_watched(report_of(recording, Diagnosis(), lab, replay=harness.replay, command=command))
+    talk.on_report(report_of(recording, Diagnosis(), lab, replay=harness.replay, command=command))
     examiner = Examiner(
         lab,
         checks,
@@ -108,6 +108,7 @@ def conclude(
         diagnosis.notes.append(f"{HOW_REPLAYED[harness.replay]}: {harness.why_not_forked}")
     patched = {} if interrupted else add_fixes(diagnosis, harness, lab, deadline, tell)
     report = report_of(recording, diagnosis, lab, replay=harness.replay, command=command)
+    talk.on_report(report)
     return Outcome(report, recording, patched, interrupted)
 
 

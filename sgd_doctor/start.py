@@ -23,12 +23,15 @@ EVERY_STEP = 1e9
 
 @dataclass
 class Talk:
-    """Where progress and the script's output go, and a first report of what was watched, before any conclusion."""
+    """Where progress and the script's output go, and reports as they come: of what was watched, and the finished one.
+
+    ``on_report`` is told each before the target's processes are gone, so that drawing can begin.
+    """
 
     say: Callable[[str], None] = lambda _: None
     echo: Callable[[bytes], None] = lambda _: None
     on_note: Callable[[Note], None] = lambda _: None
-    on_watched: Callable[[Report], None] = lambda _: None
+    on_report: Callable[[Report], None] = lambda _: None
 
 
 def run_spec(options: Options) -> RunSpec:

@@ -21,6 +21,8 @@ from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
 
 MAX_STORED_OPERATIONS = 1500
+CAME_TO_AN_END = ("finished", "step-limit", "time-limit", "not-finite")
+"""Runs whose model can still be asked something."""
 
 
 def freeze(o: Observer, ended: str, **more: Any) -> Recording:
@@ -126,7 +128,7 @@ def _columns(o: Observer) -> dict[str, Array]:
 def _held_out(o: Observer, ended: str) -> tuple[HeldOut, ...]:
     """The evaluation passes of the script, or else what a change set aside for one."""
     found = o.held_out.freeze()
-    if found or ended not in ("finished", "step-limit", "time-limit"):
+    if found or ended not in CAME_TO_AN_END:
         return found
     try:
         return tuple(h for h in (applier.held_out() for applier in o.appliers) if h is not None)
@@ -186,7 +188,7 @@ def _first_crash(o: Observer, facts: Facts) -> Facts:
 
 def pool_column(o: Observer, ended: str) -> dict[str, Array]:
     """At every step the task loss of the final model over batches of the whole replay."""
-    if not o.measure_task or ended not in ("finished", "step-limit", "time-limit"):
+    if not o.measure_task or ended not in CAME_TO_AN_END:
         return {}
     return {"pool_loss": np.full(o.steps.count, o.pool.loss())}
 

@@ -15,11 +15,13 @@ import pickle
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data._utils.fetch import _MapDatasetFetcher
+from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 from sgd_doctor.observe.guard import Part, guarded
 
@@ -58,20 +60,23 @@ class BatchStore(Part):
         """By identity: the data set (held, so that its identity stays its own), its number, and its batches so far."""
 
     def install(self, patches: Patches) -> None:
-        """Stand between loaders of this process and their data sets."""
+        """Stand between loaders of this process (not their workers) and map-style data sets."""
 
-        def fetch(original: Any) -> Any:
-            def fetch(fetcher: _MapDatasetFetcher, index: Any) -> Any:
-                o = self.observer
-                if not self.on or o.finished or not o.here():
-                    return original(fetcher, index)
-                return self._fetch(original, fetcher, index)
+        def init(original: Any) -> Any:
+            def __init__(iterator: _SingleProcessDataLoaderIter, *args: Any, **kwargs: Any) -> None:
+                original(iterator, *args, **kwargs)
+                if isinstance(iterator._dataset_fetcher, _MapDatasetFetcher):
+                    iterator._dataset_fetcher = _Fetcher(self, iterator._dataset_fetcher)
 
-            return fetch
+            return __init__
 
-        patches.replace(_MapDatasetFetcher, "fetch", fetch)
+        patches.replace(_SingleProcessDataLoaderIter, "__init__", init)
 
-    def _fetch(self, original: Any, fetcher: _MapDatasetFetcher, index: Any) -> Any:
+    def fetch(self, fetcher: _MapDatasetFetcher, index: Any) -> Any:
+        """The batch of ``index``, loaded by ``fetcher`` or read back."""
+        load: Callable[[Any], Any] = fetcher.fetch
+        if not self.on or self.observer.finished or not self.observer.here():
+            return load(index)
         seen = self._sets.get(id(fetcher.dataset))
         if seen is None:
             seen = self._sets[id(fetcher.dataset)] = [fetcher.dataset, len(self._sets), 0]
@@ -79,7 +84,7 @@ class BatchStore(Part):
         seen[2] += 1
         if not self._slow and seen[2] > 1:  # nearly all loaders: only a clock
             begun = time.perf_counter()
-            data = original(fetcher, index)
+            data = load(index)
             self._slow = time.perf_counter() - begun > SLOW
             return data
         place = self.folder / f"batch-{_digest((*seen[1:], index))}"
@@ -89,7 +94,7 @@ class BatchStore(Part):
         if found is not None:
             return found[0]
         begun = time.perf_counter()
-        data = original(fetcher, index)
+        data = load(index)
         seconds = time.perf_counter() - begun
         if seconds > SLOW:
             self._slow = True
@@ -120,6 +125,19 @@ class BatchStore(Part):
     @guarded
     def _states(self) -> States | None:
         return states()
+
+
+class _Fetcher:
+    """Asks the store first; for all else it is the loader's own."""
+
+    def __init__(self, store: BatchStore, own: _MapDatasetFetcher) -> None:
+        self._store, self._own = store, own
+
+    def fetch(self, index: Any) -> Any:
+        return self._store.fetch(self._own, index)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
 
 
 def read(place: Path, before: States) -> tuple[Any] | None:
