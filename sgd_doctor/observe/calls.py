@@ -62,7 +62,8 @@ class CallWatch(Part):
         if o.evaluating:
             if o.task_outside and o.tracer.in_forward:
                 return  # of no account in training either: there the outputs meet the targets outside the model
-            o.held_out.meet(output, target, name, o.last_output, o.targets)
+            binary = o.task_loss if o.task_kind == "binary" else ""
+            o.held_out.meet(output, target, name, o.last_output, o.targets, binary)
             if is_loss or name in DIFFERENCES:
                 o.signals.comparisons.meet_error(output, target, site)
             return

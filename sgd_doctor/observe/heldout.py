@@ -59,15 +59,31 @@ class HeldOutRecorder:
             self.groups[stack] = _Group(site, module.training, matters)
 
     def meet(
-        self, output: Tensor, target: Tensor, name: str, model_output: Tensor | None, statistics: TargetStatistics
+        self,
+        output: Tensor,
+        target: Tensor,
+        name: str,
+        model_output: Tensor | None,
+        statistics: TargetStatistics,
+        binary: str = "",
     ) -> None:
-        """Outputs met targets; a loss function counts more than a comparison of predictions."""
+        """Outputs met targets; a loss function counts more than a comparison of predictions.
+
+        Args:
+            output, target: what met in the function ``name``.
+            model_output: what the model had put out.
+            statistics: of the training targets.
+            binary: the loss function of the training where its targets are 0 and 1; predictions that are compared
+                with such labels say too little, and a score that is no error of theirs would be made of them.
+        """
         is_loss = name in LOSS_FUNCTIONS
         if self._pair is not None and (self._from_loss or not is_loss):
             return
         source: Any = output
         if not output.is_floating_point() and model_output is not None:
             source = model_output
+        if binary and not is_loss and model_output is not None and model_output.numel() == target.numel():
+            source, name = model_output, binary
         # Held-out targets must not enter the statistics of the training targets.
         pair = measure(source, target, name, TargetStatistics(classes=statistics.classes))
         if pair is None:

@@ -16,6 +16,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr={lr})  # here
 """
 LOSS = LOOP.format(loss="F.cross_entropy(model(X[i]), three[i])")
 
+
 def test_rate_at_which_nothing_moves_is_named(tmp_path: Path) -> None:
     fault(tmp_path, DATA + MODEL.format(lr=1e-7) + LOSS, NAME)
 
