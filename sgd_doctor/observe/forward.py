@@ -89,8 +89,10 @@ class ForwardWatch(Part):
         begun = time.perf_counter()
         o.root_site = site = o.sites.here()
         unclear = not module.training and o.counts.backwards > 0 and site not in o.trained_in_eval
-        o.evaluating = not grad or unclear
-        if id(module) not in o.roots:
+        evaluating, known = not grad or unclear, id(module) in o.roots
+        changed = evaluating != o.evaluating or not known
+        o.evaluating = evaluating
+        if not known:
             self.adopt_root(module)
         o.event("evaluate" if o.evaluating else "forward", site)
         o.root_training = module.training
@@ -112,7 +114,8 @@ class ForwardWatch(Part):
             if self.forwards_in_unit > MAX_FORWARDS:
                 o.boundary()
                 looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
-        o.set_tracer()
+        if changed or looked_at or not o.runs_light():
+            o.set_tracer()
         o.tracer.in_forward = True
         o.root, o.root_args = module, args
         self.want_first = not o.evaluating and looked_at

@@ -243,6 +243,11 @@ class Observer:
         wanted = self.features is None and recording and not self.roots
         tracer.on_weights = self.calls.meet_weights if wanted else None
 
+    def runs_light(self) -> bool:
+        """Whether no function of this stretch is traced, and none is to be."""
+        more = self.traced or self.measure_task or self.unit < PAIR_UNITS or self.appliers
+        return not (self.tracer.on or more)  # it may still be on: within ``backward`` a mode cannot be taken away
+
     def boundary(self) -> None:
         """One stretch is over."""
         if self.traced and self.tracer.on:
