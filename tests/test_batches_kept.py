@@ -114,6 +114,11 @@ def test_data_that_are_put_back_are_read_anew(tmp_path: Path) -> None:
     assert (losses(kept)[12:] != losses(observed)[12:]).all()
 
 
+def test_samples_that_a_model_has_a_hand_in_are_not_kept(tmp_path: Path) -> None:
+    observed, _, _ = replays(tmp_path, more="torch.no_grad()(model)(self.x[index])")
+    assert observed.facts.kept_seconds == 0.0
+
+
 def test_fast_loaders_leave_no_files(tmp_path: Path) -> None:
     observed, (replay,), _ = replays(tmp_path, ProbeRequest((), STEPS), wait=0.0)
     np.testing.assert_array_equal(losses(replay), losses(observed))

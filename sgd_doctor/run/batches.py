@@ -93,12 +93,14 @@ class BatchStore(Part):
         found = self._read(place, before) if known and before is not None else None
         if found is not None:
             return found[0]
+        calls = self.observer.structure.pass_number
         begun = time.perf_counter()
         data = load(index)
         seconds = time.perf_counter() - begun
         if seconds > SLOW:
             self._slow = True
-            if before is not None and not known:
+            asked = self.observer.structure.pass_number > calls  # what a model has a hand in is another in each replay
+            if before is not None and not known and not asked:
                 self._keep(place, before, data, seconds)
         return data
 

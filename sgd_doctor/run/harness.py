@@ -224,6 +224,8 @@ class ProcessReplays(ForkServerClient):
         self.saved = False
         """Whether it told that its recording is complete."""
         self.leave_by = 0.0
+        self.took = self._begun_at = 0.0
+        """Seconds from the target's start until its recording was there."""
         self.on_follow: Callable[[], None] = lambda: None
         """Called when an interrupt would be answered from now on."""
 
@@ -243,6 +245,7 @@ class ProcessReplays(ForkServerClient):
 
     def begin(self) -> None:
         """Start the target; :meth:`observe` does so where this was not called."""
+        self._begun_at = time.monotonic()
         self.control, theirs = socket.socketpair()
         with theirs:
             self.begun = self._start(msgspec.structs.replace(self.run, output=str(self.observed)), theirs)
@@ -263,6 +266,7 @@ class ProcessReplays(ForkServerClient):
         assert self.begun is not None
         child, notes = self.begun
         self._follow(child, notes, deadline)
+        self.took = time.monotonic() - self._begun_at
         late = time.monotonic() >= deadline
         self.leave_by = time.monotonic() + LAST_SECONDS
         if not self.saved:

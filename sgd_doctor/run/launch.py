@@ -33,6 +33,8 @@ _BOOTSTRAP = (
     "import sys; sys.path.insert(0, {parent!r}); from sgd_doctor.run.child import main; sys.path.pop(0);"
     " sys.path.pop(0) if sys.path and sys.path[0] == '' else None; main(sys.argv[1])"
 )
+AGAIN_LONGER, AGAIN_SECONDS = 2.0, 5.0
+"""A run from the first line in a fork may take so many times as long as the watched one, and so many seconds more."""
 LAST_OUTPUT_SECONDS = 1.0
 LATE_SECONDS = 5.0
 """How much later than asked for a worker may send its recording."""
@@ -168,7 +170,9 @@ class Harness(ProcessReplays):
         what a library keeps from the first run may forbid a second one.
         """
         request = ProbeRequest((), steps, measure_task, patches)
-        found = self._by_fork([request], deadline)[0] if self.replay == "fork" and self._connect() else None
+        # A lock that some thread of the first run held would be waited for without end.
+        soon = min(deadline, time.monotonic() + AGAIN_LONGER * self.took + AGAIN_SECONDS)
+        found = self._by_fork([request], soon)[0] if self.replay == "fork" and self._connect() else None
         if found is None or not found.steps or found.facts.crash is not None:
             found = self._afresh(request, deadline)
         return found
