@@ -12,7 +12,7 @@ from sgd_doctor.findings import Edit, Intervention, Proof, Rule, Severity, Suspi
 from sgd_doctor.lab import scaled_lr
 from sgd_doctor.learning_rate import obstacle, user_lr
 from sgd_doctor.proof.case import MAX_LONG, Case, finding_of
-from sgd_doctor.recording import Recording
+from sgd_doctor.recording import HeldOut, Recording
 from sgd_doctor.report import RuledOut
 from sgd_doctor.stats import last_stage
 
@@ -20,6 +20,8 @@ HELD_OUT_GAIN = 0.03
 """Least fall of the held-out loss, in units of the trivial loss (weight-decay bench)."""
 HELD_OUT_SHARE = 0.1
 """Least fall as a share of the held-out loss as written."""
+LATEST = 4
+"""The last quarter of the evaluations, one at least, speaks for the end."""
 WORKS = 1 / 3
 """A held-out loss as written below this share of the trivial one is that of a model that works: more decay is advice
 (faulty samples have .44 and more)."""
@@ -135,7 +137,7 @@ class HeldOutProver:
 
 
 def last_accuracy(recording: Recording | None) -> float | None:
-    """The last accuracy of the evaluation pass that ends lowest, as :func:`last_held_out`."""
+    """The accuracy of the last evaluations at the place that ends lowest, as :func:`last_held_out`."""
     return min(_last(recording, "accuracy"), default=None)
 
 
@@ -146,19 +148,27 @@ def last_error(recording: Recording | None) -> float | None:
 
 
 def last_held_out(recording: Recording | None) -> float | None:
-    """The last loss of the evaluation pass that ends highest (held-out data rather than training data), of those that
-    were made since the last stage of the script began."""
+    """The loss of the last evaluations at the place that ends highest (held-out data rather than training data), of
+    those that were made since the last stage of the script began."""
     return max(_last(recording, "loss"), default=None)
 
 
 def _last(recording: Recording | None, measure: Literal["loss", "accuracy"]) -> list[float]:
-    """The last value of each evaluation pass; only those since the last stage began, where there are any."""
+    """The mean of the last evaluations at each place (one differs from the next by as much as a decay is worth); only
+    those since the last stage began, where there are any."""
     if recording is None:
         return []
-    passes = [(h.steps[-1], values[-1]) for h in recording.facts.held_out if (values := getattr(h, measure))]
-    known = [(step, float(value)) for step, value in passes if value is not None]
     stage = last_stage(recording.column("optimizer"))
-    return [value for step, value in known if step > stage] or [value for _, value in known]
+    found = [_since(held, getattr(held, measure), stage) for held in recording.facts.held_out]
+    found = found if any(found) else [_since(held, getattr(held, measure), -1) for held in recording.facts.held_out]
+    return [math.fsum(tail) / len(tail) for values in found if (tail := values[-max(1, len(values) // LATEST) :])]
+
+
+def _since(held: HeldOut, values: Sequence[float | None], stage: int) -> list[float]:
+    """What was evaluated after the step ``stage``; nothing where the last evaluation told nothing."""
+    if not values or values[-1] is None:
+        return []
+    return [value for step, value in zip(held.steps, values, strict=True) if step > stage and value is not None]
 
 
 HELD_OUT = {"held_out_loss": last_held_out, "held_out_error": last_error}
