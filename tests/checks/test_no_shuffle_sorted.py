@@ -33,6 +33,15 @@ def test_sorted_classes_are_named(tmp_path: Path) -> None:
     assert found.proof.metric == "pool_loss"
 
 
+def test_pass_that_has_begun_is_shuffled_too(tmp_path: Path) -> None:
+    """One pass is all that is watched, and its iterator is there before the first step is made."""
+    order = "torch.arange(400).repeat_interleave(8)"
+    found = fault(tmp_path, DATA + MODEL.format(order=order, more=SORTED), NAME, steps=160)
+    assert found.proof is not None
+    assert found.proof.treated is not None
+    assert found.proof.treated < 1.0  # 1.55 where the first pass stays as it is
+
+
 HEALTHY = {
     "repaired": MODEL.format(order="torch.arange(400)", more=SORTED.replace("=20)", "=20, shuffle=True)")),
     "already mixed": MODEL.format(order="torch.randperm(400)", more=SORTED),
