@@ -74,6 +74,9 @@ def test_same_numbers_as_in_a_fresh_process(tmp_path: Path, seeding: str) -> Non
         assert fresh_processes == 0
         assert len(losses(forked)) == 20
         np.testing.assert_array_equal(losses(forked), losses(fresh))
+        assert forked.facts.trace == fresh.facts.trace
+        assert forked.facts.task == fresh.facts.task
+        assert forked.facts.task is not None
 
 
 def test_what_the_first_run_left_behind_is_gone(tmp_path: Path) -> None:

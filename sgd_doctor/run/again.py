@@ -18,6 +18,7 @@ from torch.overrides import _get_current_function_mode_stack
 
 from sgd_doctor.observe.sites import is_users_file
 from sgd_doctor.observe.tensors import transformed
+from sgd_doctor.run.beginning import Beginning
 from sgd_doctor.run.child import patch_files
 from sgd_doctor.run.replay import isolate, loaders_without_workers
 from sgd_doctor.run.spec import PROBE_SEED, Command
@@ -51,20 +52,26 @@ def start_over(run: Run, command: Command) -> NoReturn:
 
     Called in a fork of the watched process, below the frames of its first start: these never go on.
     """
-    if run.observer is not None and run.hooks is not None:
-        stop_watching(run.observer, run.hooks)
-    if run.beginning is None or in_a_block():
-        os._exit(CANNOT)
+    # The fork was made where torch shows its functions to no mode: the tracer of the new run would see nothing.
+    with torch._C._EnableTorchFunction():
+        if run.observer is not None and run.hooks is not None:
+            stop_watching(run.observer, run.hooks)
+        if run.beginning is None or in_a_block():
+            os._exit(CANNOT)
+        _start(run, run.beginning, command)
+
+
+def _start(run: Run, beginning: Beginning, command: Command) -> NoReturn:
     torch.set_num_threads(1)
     covered = run.shielded and isolate(run, Path(command.run.output))
-    run.beginning.restore()
+    beginning.restore()
     torch.set_default_dtype(torch.float32)
     forget_users_modules()
     loaders_without_workers()
     patches = command.patches or {}
     if covered:
         patch_files(patches)
-    first = run.beginning.spec
+    first = beginning.spec
     seed = PROBE_SEED if first.seed is None else first.seed
     spec = msgspec.structs.replace(first, run=command.run, patches=patches, seed=seed, control_fd=-1, notes_fd=-1)
     run_target(spec, run.extra_notes, watched_by=run.watched_by)
