@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 
 from sgd_doctor.findings import Intervention
-from sgd_doctor.options import Options
 from sgd_doctor.recording import Recording
-from sgd_doctor.run.launch import Target
 from sgd_doctor.run.replays import ProbeRequest
-from sgd_doctor.start import run_spec
 from tests.helpers import write
-from tests.warm import WarmHarness
+from tests.warm import watched
 
 SCRIPT = """
     import random, time
@@ -56,18 +53,14 @@ def replays(folder: Path, *requests: ProbeRequest, **settings: object) -> tuple[
     """The watched run, its replays one after the other, and the seconds that the last of them took."""
     write(folder / "train.py", SCRIPT.format(**{"wait": WAIT, "more": "", "workers": 0} | settings))
     deadline = time.monotonic() + DEADLINE
-    harness = WarmHarness(Target("script", "train.py"), run=run_spec(Options()))
     found, seconds = [], 0.0
-    try:
-        observed = harness.observe(deadline)
+    with watched("train.py", deadline) as (harness, observed):
         for request in requests:
             begun = time.monotonic()
             (recording,) = harness.probe([request], deadline=deadline)
             seconds = time.monotonic() - begun
             assert recording is not None
             found.append(recording)
-    finally:
-        harness.close()
     return observed, found, seconds
 
 

@@ -10,12 +10,9 @@ import pytest
 
 pytest.importorskip("torch")
 from sgd_doctor.findings import Intervention
-from sgd_doctor.options import Options
-from sgd_doctor.run.launch import Target
 from sgd_doctor.run.replays import ProbeRequest
-from sgd_doctor.start import run_spec
 from tests.helpers import write
-from tests.warm import WarmHarness
+from tests.warm import watched
 
 UNSEEDED = """
     import random, threading, time
@@ -38,15 +35,11 @@ def test_arms_start_from_the_same_weights_and_batches(tmp_path: Path, monkeypatc
     write(tmp_path / "train.py", UNSEEDED)
     monkeypatch.chdir(tmp_path)
     deadline = time.monotonic() + 60
-    harness = WarmHarness(Target("script", "train.py"), run=run_spec(Options()))
-    try:
-        harness.observe(deadline)
+    smaller = Intervention("lr", "lr smaller", {"factor": 0.1})
+    arms = [ProbeRequest((), 20), ProbeRequest((), 20), ProbeRequest((smaller,), 20)]
+    with watched("train.py", deadline) as (harness, _):
         assert harness.replay == "process"
-        smaller = Intervention("lr", "lr smaller", {"factor": 0.1})
-        arms = [ProbeRequest((), 20), ProbeRequest((), 20), ProbeRequest((smaller,), 20)]
         control, again, treated = harness.probe(arms, deadline=deadline)
-    finally:
-        harness.close()
     assert control is not None and again is not None and treated is not None  # noqa: PT018
     assert np.array_equal(control.column("loss"), again.column("loss"))
     assert control.column("loss")[0] == treated.column("loss")[0]
@@ -72,13 +65,9 @@ def test_replay_whose_weights_are_lost_ends_early(tmp_path: Path, monkeypatch: p
     write(tmp_path / "train.py", LOST)
     monkeypatch.chdir(tmp_path)
     deadline = time.monotonic() + 60
-    harness = WarmHarness(Target("script", "train.py"), run=run_spec(Options()))
-    try:
-        harness.observe(deadline)
-        larger = Intervention("lr", "lr larger", {"factor": 1e6})
+    larger = Intervention("lr", "lr larger", {"factor": 1e6})
+    with watched("train.py", deadline) as (harness, _):
         sound, lost = harness.probe([ProbeRequest((), 200), ProbeRequest((larger,), 200)], deadline=deadline)
-    finally:
-        harness.close()
     assert sound is not None and lost is not None  # noqa: PT018
     assert sound.steps == 200
     assert lost.facts.ended == "not-finite"

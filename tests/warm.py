@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ import msgspec
 import torch
 
 from sgd_doctor.options import Options, chosen_checks
+from sgd_doctor.recording import Recording
 from sgd_doctor.run import child
 from sgd_doctor.run.echo import Echo
 from sgd_doctor.run.launch import Harness, Target
@@ -100,6 +102,16 @@ def _become_the_script(spec: ChildSpec, output: int) -> NoReturn:
 def _follow(echo: Echo, number: int) -> None:
     with open(number, "rb", 0) as pipe:
         echo.follow(pipe)
+
+
+@contextlib.contextmanager
+def watched(name: str, deadline: float) -> Iterator[tuple[WarmHarness, Recording]]:
+    """A script of the working directory after it was watched, with what was seen; ready for replays."""
+    harness = WarmHarness(Target("script", name), run=run_spec(Options()))
+    try:
+        yield harness, harness.observe(deadline)
+    finally:
+        harness.close()
 
 
 def diagnose(target: Target, options: Options) -> Outcome:

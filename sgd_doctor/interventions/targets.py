@@ -195,7 +195,6 @@ class ShuffleBatches(Applier):
             yield from torch.randperm(len(sampler.data_source), generator=generator).tolist()
 
         SequentialSampler.__iter__ = shuffled  # type: ignore[method-assign]
-        gc.unfreeze()  # the fork server has set aside what there was, and what is set aside is not listed
         for running in gc.get_objects():
             if isinstance(running, _BaseDataLoaderIter) and isinstance(
                 getattr(running._index_sampler, "sampler", None), SequentialSampler

@@ -62,7 +62,7 @@ class HeldOutProver:
             return
         task = self.case.observed.facts.task
         trivial = task.trivial_loss if task is not None and task.trivial_loss else math.inf
-        if not (control - value > max(HELD_OUT_GAIN * trivial, HELD_OUT_SHARE * control) and value < trivial):
+        if not (clearly_lower(control, value, trivial) and value < trivial):
             why = f"held-out loss {control:.3g} as written, {value:.3g} at best with weight decay"
             self.case.rule_out(suspicion, why)
             return
@@ -134,6 +134,11 @@ class HeldOutProver:
         ]
         value, treatment = min(found, key=lambda f: f[0], default=(None, None))
         return control, value, treatment
+
+
+def clearly_lower(before: float, after: float, trivial: float) -> bool:
+    """Whether a held-out loss fell by more than chance explains, for a constant answer's loss of ``trivial``."""
+    return before - after > max(HELD_OUT_GAIN * trivial, HELD_OUT_SHARE * before)
 
 
 def last_accuracy(recording: Recording | None) -> float | None:

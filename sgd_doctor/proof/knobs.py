@@ -11,7 +11,7 @@ from sgd_doctor.findings import Rule, Suspicion
 from sgd_doctor.lab import Trial
 from sgd_doctor.learning_rate import AS_GOOD, NEAR, LrExperiments
 from sgd_doctor.proof.case import MAX_LONG, OWN_FAULT_OF_KNOB, Case, shown
-from sgd_doctor.proof.held_out import HELD_OUT_GAIN, HELD_OUT_SHARE, WORKS, last_accuracy, last_held_out
+from sgd_doctor.proof.held_out import WORKS, clearly_lower, last_accuracy, last_held_out
 from sgd_doctor.scoring import initial
 
 KNOB_GAIN = 0.1
@@ -193,7 +193,7 @@ class KnobProver:
         unit = task.trivial_loss if task is not None and task.trivial_loss else 0.0
         if before < WORKS * unit:
             return False
-        if before - after > max(HELD_OUT_GAIN * unit, HELD_OUT_SHARE * before):
+        if clearly_lower(before, after, unit):
             return True
         # A model that learned something may be wrong with more confidence than one that knows nothing.
         right, more = last_accuracy(control.recording), last_accuracy(treated.recording)

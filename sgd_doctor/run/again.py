@@ -16,15 +16,14 @@ import msgspec
 import torch
 from torch.overrides import _get_current_function_mode_stack
 
-from sgd_doctor.observe.sites import is_users_file
 from sgd_doctor.observe.tensors import transformed
 from sgd_doctor.run.beginning import Beginning
 from sgd_doctor.run.child import patch_files
 from sgd_doctor.run.replay import isolate, loaders_without_workers
+from sgd_doctor.run.script import users_modules
 from sgd_doctor.run.spec import PROBE_SEED, Command
 from sgd_doctor.run.watching import Run, run_target, stop_watching
 
-OWN = __name__.partition(".")[0]
 DEVICES = ("cpu", "cuda")
 CANNOT = 75
 """Exit status of a fork in which the target cannot start over."""
@@ -40,10 +39,8 @@ def in_a_block() -> bool:
 
 def forget_users_modules() -> None:
     """Let the user's own modules be imported anew: they hold what the first run left in them, or are edited."""
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if name.partition(".")[0] != OWN and isinstance(path, str) and is_users_file(path):
-            del sys.modules[name]
+    for name in users_modules():
+        del sys.modules[name]
     importlib.invalidate_caches()
 
 
@@ -54,8 +51,7 @@ def start_over(run: Run, command: Command) -> NoReturn:
     """
     # The fork was made where torch shows its functions to no mode: the tracer of the new run would see nothing.
     with torch._C._EnableTorchFunction():
-        if run.observer is not None and run.hooks is not None:
-            stop_watching(run.observer, run.hooks)
+        stop_watching(run)
         if run.beginning is None or in_a_block():
             os._exit(CANNOT)
         _start(run, run.beginning, command)

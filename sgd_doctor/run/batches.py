@@ -12,10 +12,9 @@ import hashlib
 import io
 import os
 import pickle
-import random
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from torch.utils.data._utils.fetch import _MapDatasetFetcher
 from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.run.state import GlobalRandom, global_random, set_global_random
 
 if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
@@ -37,7 +37,16 @@ MAX_BYTES = 1 << 29
 """What one process may write."""
 MAX_SETS = 16
 """Data sets that are told apart; a script that makes more of them keeps no batches."""
-States = tuple[Any, torch.Tensor, Any]
+
+
+@dataclass
+class _Read:
+    """A data set that batches come from, in the order in which they are met."""
+
+    data: Any
+    """Held, so that its identity stays its own."""
+    number: int
+    batches: int = 0
 
 
 class BatchStore(Part):
@@ -56,8 +65,8 @@ class BatchStore(Part):
         """What loading the batches took that replays need not load."""
         self._bytes = 0
         self._slow = False
-        self._sets: dict[int, list[Any]] = {}
-        """By identity: the data set (held, so that its identity stays its own), its number, and its batches so far."""
+        self._sets: dict[int, _Read] = {}
+        """By the data set's identity."""
 
     def install(self, patches: Patches) -> None:
         """Stand between loaders of this process (not their workers) and map-style data sets."""
@@ -79,15 +88,15 @@ class BatchStore(Part):
             return load(index)
         seen = self._sets.get(id(fetcher.dataset))
         if seen is None:
-            seen = self._sets[id(fetcher.dataset)] = [fetcher.dataset, len(self._sets), 0]
+            seen = self._sets[id(fetcher.dataset)] = _Read(fetcher.dataset, len(self._sets))
             self.on = len(self._sets) < MAX_SETS
-        seen[2] += 1
-        if not self._slow and seen[2] > 1:  # nearly all loaders: only a clock
+        seen.batches += 1
+        if not self._slow and seen.batches > 1:  # nearly all loaders: only a clock
             begun = time.perf_counter()
             data = load(index)
             self._slow = time.perf_counter() - begun > SLOW
             return data
-        place = self.folder / f"batch-{_digest((*seen[1:], index))}"
+        place = self.folder / f"batch-{_digest((seen.number, seen.batches, index))}"
         known = place.exists() and not any(applier.touches_data for applier in self.observer.appliers)
         before = self._states()
         found = self._read(place, before) if known and before is not None else None
@@ -105,9 +114,9 @@ class BatchStore(Part):
         return data
 
     @guarded
-    def _keep(self, place: Path, before: States, data: Any, seconds: float) -> None:
+    def _keep(self, place: Path, before: GlobalRandom, data: Any, seconds: float) -> None:
         begun = time.perf_counter()
-        after = states()
+        after = global_random()
         drawn = None if _digest_of(before) == _digest_of(after) else (_digest_of(before), after)
         buffer = io.BytesIO()
         self.on = False  # unless all goes well
@@ -121,12 +130,22 @@ class BatchStore(Part):
             self.on = self._bytes < MAX_BYTES and time.perf_counter() - begun < WORTH * seconds
 
     @guarded
-    def _read(self, place: Path, before: States) -> tuple[Any] | None:
-        return read(place, before)
+    def _read(self, place: Path, before: GlobalRandom) -> tuple[Any] | None:
+        """A kept batch, with the random numbers as loading leaves them; None where it was made with others."""
+        try:
+            drawn, data = torch.load(place, weights_only=False)  # our own file, in a folder of our own
+        except (OSError, RuntimeError, EOFError, AttributeError, ImportError, pickle.UnpicklingError):
+            return None
+        if drawn is not None:
+            digest, after = drawn
+            if digest != _digest_of(before):
+                return None
+            set_global_random(after)
+        return (data,)
 
     @guarded
-    def _states(self) -> States | None:
-        return states()
+    def _states(self) -> GlobalRandom | None:
+        return global_random()
 
 
 class _Fetcher:
@@ -142,30 +161,7 @@ class _Fetcher:
         return getattr(self._own, name)
 
 
-def read(place: Path, before: States) -> tuple[Any] | None:
-    """A kept batch, with the random numbers as loading leaves them; None where it was made with others."""
-    try:
-        drawn, data = torch.load(place, weights_only=False)  # our own file, in a folder of our own
-    except (OSError, RuntimeError, EOFError, AttributeError, ImportError, pickle.UnpicklingError):
-        return None
-    if drawn is not None:
-        digest, after = drawn
-        if digest != _digest_of(before):
-            return None
-        random.setstate(after[0])
-        torch.set_rng_state(after[1])
-        if after[2] is not None:
-            sys.modules["numpy"].random.set_state(after[2])
-    return (data,)
-
-
-def states() -> States:
-    """The global random numbers: Python's, torch's, and numpy's where it is imported."""
-    numpy = sys.modules.get("numpy")
-    return random.getstate(), torch.get_rng_state(), numpy.random.get_state() if numpy is not None else None
-
-
-def _digest_of(states: States) -> str:
+def _digest_of(states: GlobalRandom) -> str:
     python, torchs, numpys = states
     numbers = None if numpys is None else (numpys[0], numpys[1].tobytes(), *numpys[2:])
     return _digest((python, torchs.numpy().tobytes(), numbers))

@@ -9,7 +9,6 @@ from dataclasses import replace
 import msgspec
 
 from sgd_doctor.observe.observer import Observer
-from sgd_doctor.observe.patches import Patches
 from sgd_doctor.recording import Recording
 from sgd_doctor.run.crashes import keep_crash
 from sgd_doctor.run.forked import backward_survives_fork, enter_fork
@@ -30,7 +29,6 @@ class BlockRun(Run):
         self.client = client
         self.shielded = True
         self.threads_matter = False  # those of a notebook do not mind, and loader workers are forked beside them
-        self.patches = Patches()
         self.seen: Recording | None = None
 
     def note(self, note: Note) -> None:
@@ -62,7 +60,7 @@ class BlockRun(Run):
             super().limit(observer, why)
         self.seen = self.recording(why)
         # Torch may be going through its hooks at this moment; they are removed at the next forward.
-        observer.on_next_forward = lambda: stop_watching(observer, self.patches)
+        observer.on_next_forward = lambda: stop_watching(self)
 
 
 class BlockReplays(ForkServerClient):
@@ -83,7 +81,7 @@ class BlockReplays(ForkServerClient):
         elif self.wanted:
             self.control, theirs = socket.socketpair()
             self._theirs = theirs.detach()
-        self.block.patches = watch(self.block, self._theirs)
+        watch(self.block, self._theirs)
         assert self.block.observer is not None  # watch() has just set it
         self.block.observer.any_thread = False  # other threads of the user's process are none of the block's
 
@@ -115,7 +113,7 @@ class BlockReplays(ForkServerClient):
         finally:
             if run.replayed:
                 os._exit(3)  # whatever went wrong: the user's block must not go on here
-        stop_watching(observer, run.patches)
+        stop_watching(run)
         if not observer.anchored and self._theirs >= 0:
             os.close(self._theirs)  # no server was started with it
         recording = run.seen or run.recording("crashed" if crashed else "finished")

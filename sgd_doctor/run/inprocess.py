@@ -82,7 +82,7 @@ class PartsHere(Replays):
 
     def _train(self, spec: RunSpec) -> Recording:
         run = _LocalRun("parts", None, (), spec, -1)
-        patches = watch(run, -1)
+        watch(run, -1)
         observer = run.observer
         assert observer is not None  # watch() has just set it
         try:
@@ -97,7 +97,7 @@ class PartsHere(Replays):
             error.__traceback__ = own_frames_removed(error.__traceback__)
             keep_crash(run, error)
         finally:
-            stop_watching(observer, patches)
+            stop_watching(run)
             self.snapshot.restore()
         return run.recording("crashed" if run.crash is not None else run.ended)
 
@@ -113,7 +113,7 @@ class CallHere(Replays):
         """Run the call until enough was seen; the global random numbers are afterwards as they were."""
         run = _EndingRun(self.call.kind, self.call.name, (), self.run, -1)
         randomness = Snapshot((), ())
-        patches = watch(run, -1)
+        watch(run, -1)
         observer = run.observer
         assert observer is not None  # watch() has just set it
         try:
@@ -128,7 +128,7 @@ class CallHere(Replays):
             error.__traceback__ = own_frames_removed(error.__traceback__)
             keep_crash(run, error)
         finally:
-            stop_watching(observer, patches)
+            stop_watching(run)
             randomness.restore()
         return run.recording("crashed" if run.crash is not None else run.ended)
 

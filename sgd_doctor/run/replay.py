@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import os
 import random
 import select
@@ -31,7 +30,7 @@ from sgd_doctor.observe.observer import Observer
 from sgd_doctor.run import shield
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.reaping import sign_in
-from sgd_doctor.run.spec import Command, Note, line
+from sgd_doctor.run.spec import Command, Note, RunSpec, line
 
 if TYPE_CHECKING:
     from sgd_doctor.run.watching import Run
@@ -88,7 +87,6 @@ def start_server(run: Run, observer: Observer, control: Channel) -> None:
     run.notes = Channel(-1)
     silence()
     run.enter_server()
-    gc.freeze()  # a collection in a probe would touch, and thereby copy, everything that the script holds
     server = Server(socket.socket(fileno=control.descriptor))
     command = server.serve()
     run.watched_by = server.writer
@@ -192,10 +190,15 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     run.spec, run.saved, run.replayed, run.pid = spec, False, True, os.getpid()
     run._snapshot = time.monotonic()
     observer.away, observer.thread = False, threading.get_ident()
-    observer.limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
+    observer.limits = limits_of(spec)
     observer.on_anchor = None
     observer.restart_clock()
     observer.treat(appliers(spec.interventions), spec.measure_task)
+
+
+def limits_of(spec: RunSpec) -> Limits:
+    """When a run of ``spec`` ends by itself."""
+    return Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
 
 
 def isolate(run: Run, output: Path) -> bool:

@@ -22,6 +22,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from sgd_doctor.errors import UsageError
+from sgd_doctor.observe.sites import is_users_file
 
 ANNOTATIONS: dict[str, Any] = {"__annotations__": {}} if sys.version_info < (3, 14) else {}
 """Python puts these into its main module, and into no other."""
@@ -158,6 +159,17 @@ class _Shell:
 
 _SHELL = _Shell()
 PROGRAMS: dict[str, Callable[[str], Program]] = {"script": script, "module": module, "notebook": notebook}
+
+
+def users_modules() -> dict[str, types.ModuleType]:
+    """The imported modules of the user's own, by name; not the main module, which has several names."""
+    own, main = __name__.partition(".")[0], sys.modules.get("__main__")
+    found = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if name.partition(".")[0] != own and module is not main and isinstance(path, str) and is_users_file(path):
+            found[name] = module
+    return found
 
 
 def own_frames_removed(traceback: TracebackType | None) -> TracebackType | None:

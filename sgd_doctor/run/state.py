@@ -138,13 +138,28 @@ def _keep_source(source: Any) -> Restore:
     return lambda: source.set_state(kept)
 
 
-def _keep_global_random_numbers() -> list[Restore]:
-    torch_state, python_state = torch.get_rng_state(), random.getstate()
-    restores: list[Restore] = [lambda: torch.set_rng_state(torch_state), lambda: random.setstate(python_state)]
+GlobalRandom = tuple[Any, Tensor, Any]
+"""States of ``random``, of torch on the CPU, and of numpy (None where it is not imported)."""
+
+
+def global_random() -> GlobalRandom:
+    """The global random numbers of the CPU as they are."""
     numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy_state = numpy.random.get_state()
-        restores.append(lambda: numpy.random.set_state(numpy_state))
+    return random.getstate(), torch.get_rng_state(), numpy.random.get_state() if numpy is not None else None
+
+
+def set_global_random(states: GlobalRandom) -> None:
+    """Put back what :func:`global_random` gave."""
+    python, torchs, numpys = states
+    random.setstate(python)
+    torch.set_rng_state(torchs)
+    if numpys is not None:
+        sys.modules["numpy"].random.set_state(numpys)
+
+
+def _keep_global_random_numbers() -> list[Restore]:
+    states = global_random()
+    restores: list[Restore] = [lambda: set_global_random(states)]
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         devices = torch.cuda.get_rng_state_all()
         restores.append(lambda: torch.cuda.set_rng_state_all(devices))

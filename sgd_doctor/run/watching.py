@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from sgd_doctor.observe.sites import SiteTable, is_users_file
+from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.run.beginning import Beginning
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.crashes import keep_crash, show
 from sgd_doctor.run.importing import after_import
 from sgd_doctor.run.memory import peak
-from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script
+from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script, users_modules
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
 from sgd_doctor.run.world import world_size
 
@@ -189,26 +189,20 @@ def flush() -> None:
             continue
 
 
-def watch(run: Run, control_fd: int) -> Patches:
+def watch(run: Run, control_fd: int) -> None:
     """Tie the observer into torch.
 
     Args:
         run: the run of this process.
         control_fd: socket on which a fork server is to answer; -1: none is wanted.
-
-    Returns:
-        What was hooked and replaced; ``undo()`` ends the watching.
     """
     from sgd_doctor.interventions import appliers
     from sgd_doctor.observe.hooks import install
-    from sgd_doctor.observe.limits import Limits
     from sgd_doctor.observe.observer import Observer
     from sgd_doctor.run.batches import BatchStore
-    from sgd_doctor.run.replay import start_server
+    from sgd_doctor.run.replay import limits_of, start_server
 
     spec = run.spec
-    limits = Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
-
     control = Channel(control_fd)
 
     def anchor(observer: Observer) -> None:
@@ -217,20 +211,21 @@ def watch(run: Run, control_fd: int) -> Patches:
         if observer.on_anchor is not None and (spec.interventions or spec.measure_task):
             observer.treat(appliers(spec.interventions), spec.measure_task)
 
-    run.observer = Observer(limits, on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
+    run.observer = Observer(limits_of(spec), on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
     run.hooks = install(run.observer)
     edited = run.beginning is not None and run.beginning.spec.patches
     if spec.output and not edited and world_size() == 1:
         run.batches = BatchStore(run.observer, Path(spec.output).parent)
         run.batches.install(run.hooks)
-    return run.hooks
 
 
-def stop_watching(observer: Observer, patches: Patches) -> None:
+def stop_watching(run: Run) -> None:
     """End the watching in a process that goes on."""
-    observer.finished = True
-    patches.undo()
-    tracer = observer.tracer
+    if run.observer is None or run.hooks is None:
+        return
+    run.observer.finished = True
+    run.hooks.undo()
+    tracer = run.observer.tracer
     tracer.recording, tracer.rewrites, tracer.on_pair, tracer.on_weights = False, [], None, None
     tracer.switch(False)
 
@@ -336,14 +331,12 @@ def clear_users_modules() -> None:
 
     Without a collection of cycles, which would go through all that the libraries hold.
     """
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if module is sys.modules["__main__"] or (isinstance(path, str) and is_users_file(path)):
-            names = vars(module)
-            # In the order of Python's own: private names first.
-            for name in sorted(names, key=lambda name: not name.startswith("_") or name.startswith("__")):
-                if name != "__builtins__":
-                    names[name] = None
+    for module in (sys.modules["__main__"], *users_modules().values()):
+        names = vars(module)
+        # In the order of Python's own: private names first.
+        for name in sorted(names, key=lambda name: not name.startswith("_") or name.startswith("__")):
+            if name != "__builtins__":
+                names[name] = None
 
 
 def as_python_does(run: Run) -> None:

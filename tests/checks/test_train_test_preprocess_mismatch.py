@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.cases import DATA, fault, silent
+from tests.checks.cases import DATA, LOOP, fault, silent
 
 NAME = "train-test-preprocess-mismatch"
 
@@ -36,18 +36,17 @@ def test_raw_evaluation_data_are_named(tmp_path: Path) -> None:
     assert found.proof.metric == "held_out_loss"
 
 
-AT_THE_END = """
+AT_THE_END = (
+    """
 model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for step in range(150):
-    i = batch(step) % 300
-    loss = F.cross_entropy(model(X[i]), three[i])
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+"""
+    + LOOP.format(loss="F.cross_entropy(model(X[i % 300]), three[i % 300])")
+    + """
 with torch.no_grad():
     accuracy = (model({held}).argmax(1) == three[300:]).float().mean()  # here
 """
+)
 
 
 def test_evaluation_behind_the_last_step_is_reached_by_reruns(tmp_path: Path) -> None:
