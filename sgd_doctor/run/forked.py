@@ -19,7 +19,7 @@ from sgd_doctor.errors import SgdDoctorError, UsageError
 from sgd_doctor.recording import Recording
 from sgd_doctor.run import shield
 from sgd_doctor.run.echo import Echo, Limited
-from sgd_doctor.run.harness import ProcessReplays
+from sgd_doctor.run.harness import ProcessReplays, lost_to_cuda
 from sgd_doctor.run.loaders import disown_workers
 from sgd_doctor.run.reaping import Child, Forked, die_with_parent, sign_in
 from sgd_doctor.run.replay import fork
@@ -27,8 +27,6 @@ from sgd_doctor.run.spec import Note, RunSpec
 from sgd_doctor.run.streams import redirect_output
 from sgd_doctor.run.trackers import quiet_trackers
 from sgd_doctor.run.watching import Run, carry_out, leave, seed_everything, watch
-
-REFUSED_BY_CUDA = ("re-initialize CUDA in forked subprocess", "CUDA error: initialization error")
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class ForkedCall(ProcessReplays):
                 raise
         if self.refused is not None:
             raise (CannotFork if self.refused.at == "unforkable" else UsageError)(self.refused.why)
-        crash = recording.facts.crash
-        if crash is not None and any(text in crash.message for text in REFUSED_BY_CUDA):
+        if lost_to_cuda(recording):
             raise CannotFork("CUDA was used before in this process")
         return recording
 

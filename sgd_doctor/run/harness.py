@@ -45,6 +45,8 @@ STOP_SECONDS = 5.0
 LAST_SECONDS = 5.0
 """How long a script that came to its end may take for its exit handlers."""
 APART = "{} processes train together on several machines: what needs a comparison of runs was not checked"
+REFUSED_BY_CUDA = ("re-initialize CUDA in forked subprocess", "CUDA error: initialization error")
+CUDA_REFUSED = "CUDA does not start in a fork here"
 TOGETHER = "{} processes train together, and all of them are started again for each"
 
 
@@ -70,18 +72,23 @@ class ForkServerClient(Replays):
         self.workers = max(1, min(4, os.cpu_count() or 1))
         self.memory = 0
         """Bytes that the watched process took at most: a replay may take as much."""
+        self.beside = self.workers
+        """How many replays fit on the devices that the watched process used."""
+        self.early = False
+        """Replays go on from before the first use of CUDA."""
         self._known = set(descendants(os.getpid()))
         self._adopting = adopt_orphans()
 
     def _take(self, note: Note) -> None:
         if note.at == "anchor":
             self.replay = "fork" if note.fork else "process"
-            self.why_not_forked = note.why
+            self.why_not_forked, self.early = note.why, note.early
             if on_one_machine():
                 self.replay, self.why_not_forked = "process", TOGETHER.format(world_size())
             elif world_size() > 1:  # those of this machine on their own would wait for the others forever
                 self.replay, self.why_not_forked = "none", APART.format(world_size())
         self.memory = max(self.memory, note.memory)
+        self.beside = note.beside or self.beside
         if note.data:
             from sgd_doctor.recording import from_bytes
 
@@ -97,7 +104,10 @@ class ForkServerClient(Replays):
             One recording for each request; None where a replay failed or time was up.
         """
         if self.replay == "fork" and self._connect():
-            return self._by_fork(requests, deadline)
+            found = self._by_fork(requests, deadline)
+            if not (self.early and any(map(lost_to_cuda, found)) and time.monotonic() < deadline):
+                return found
+            self.replay, self.why_not_forked = "process", CUDA_REFUSED
         if self.replay in ("fork", "process"):
             return self._by_process(requests, deadline)
         return [None] * len(requests)
@@ -142,7 +152,7 @@ class ForkServerClient(Replays):
         waiting = list(enumerate(requests))
         running: dict[int, tuple[int, Path]] = {}
         results: list[Recording | None] = [None] * len(requests)
-        workers = side_by_side(self.workers, self.memory)
+        workers = min(self.beside, side_by_side(self.workers, self.memory))
         while (waiting or running) and self.control is not None:
             while waiting and len(running) < workers and time.monotonic() < deadline:
                 index, request = waiting.pop(0)
@@ -359,6 +369,14 @@ class ProcessReplays(ForkServerClient):
         for process in self.processes[before:]:
             end_group(process)
         return take_recording(Path(spec.output))
+
+
+def lost_to_cuda(recording: Recording | None) -> bool:
+    """Whether a replay came to nothing because CUDA does not start in a fork of its process."""
+    if recording is None:
+        return True
+    crash = recording.facts.crash
+    return crash is not None and any(text in crash.message for text in REFUSED_BY_CUDA)
 
 
 def notes_in(lines: Sequence[bytes]) -> list[Note]:

@@ -1,6 +1,7 @@
 """Replays: the process is forked at the first training step, and each fork goes on with the user's own loop.
 
-Costs a few milliseconds a probe instead of the script's imports and data loading.  What a fork
+Costs a few milliseconds a probe instead of the script's imports and data loading.  A device does not survive a
+fork, so a script that uses one is forked right before it does so for the first time.  What a fork
 needs to be faithful: Python's ``random`` state (CPython reseeds it in every child), one thread
 (OpenMP's pool does not survive), private file offsets, no output.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import os
 import random
 import select
@@ -18,15 +20,16 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
 
-from sgd_doctor.interventions import appliers
 from sgd_doctor.observe.limits import Limits
 from sgd_doctor.observe.observer import Observer
+from sgd_doctor.observe.patches import Patches
 from sgd_doctor.run import shield
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.reaping import sign_in
@@ -34,6 +37,8 @@ from sgd_doctor.run.spec import Command, Note, RunSpec, line
 
 if TYPE_CHECKING:
     from sgd_doctor.run.watching import Run
+
+CLOSED = "the script closed descriptors that are not its own"
 
 
 def unsafe(threads: bool = True) -> str:
@@ -71,30 +76,82 @@ def fork() -> int:
     return pid
 
 
-def start_server(run: Run, observer: Observer, control: Channel) -> None:
-    """At the anchor: fork off the server.  Returns in the watched process, and in each probe."""
-    why = unsafe(run.threads_matter) if control.open else "the script closed descriptors that are not its own"
-    if why:
-        run.note(Note("anchor", fork=False, why=why))
-        control.close()
-        return
-    pid = fork()
-    if pid:
-        run.server_started(pid)
-        run.note(Note("anchor", fork=True))
-        control.close()
-        return
-    run.notes = Channel(-1)
-    silence()
-    run.enter_server()
-    server = Server(socket.socket(fileno=control.descriptor))
-    command = server.serve()
-    run.watched_by = server.writer
-    if command.patches is not None:
-        from sgd_doctor.run.again import start_over
+class ForkPoint:
+    """Where the watched process is forked, once: at the anchor, or before that where a device forbids it there.
 
-        start_over(run, command)
-    become_probe(run, observer, command)
+    Args:
+        run, observer: those of the watched process.
+        control: socket on which the server is to answer.
+    """
+
+    def __init__(self, run: Run, observer: Observer, control: Channel) -> None:
+        self.run, self.observer, self.control = run, observer, control
+        self._early = 0
+        """The server that was forked before the first use of CUDA; 0: there is none."""
+
+    def watch_cuda(self, patches: Patches) -> None:
+        """Fork before the first use of CUDA: afterwards nothing of the device would survive it."""
+
+        def lazy_init(original: Callable[[], None]) -> Callable[[], None]:
+            def wrapper() -> None:
+                if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                    self.before_cuda()
+                original()
+
+            return wrapper
+
+        patches.replace(torch.cuda, "_lazy_init", lazy_init)
+
+    def before_cuda(self) -> None:
+        """CUDA is about to be used.  Returns in the watched process, and in each probe."""
+        observer = self.observer
+        first = not (self._early or self.run.replayed or observer.anchored or observer.finished)
+        if first and observer.here() and self.control.open and not unsafe(self.run.threads_matter):
+            # The first optimizer of a script imports this, and so would each replay's: more than a second.
+            with contextlib.suppress(Exception):
+                importlib.import_module("torch._dynamo")
+            self._early = self._fork()
+
+    def anchor(self) -> None:
+        """The first training step begins.  Returns in the watched process, and in each probe."""
+        if self.run.replayed:  # it was forked before
+            return
+        why = unsafe(self.run.threads_matter) if self.control.open else CLOSED
+        if why and self._early and self.control.open:
+            self.run.note(Note("anchor", fork=True, early=True))
+        elif why:
+            self.run.note(Note("anchor", fork=False, why=why))
+        else:
+            self._end_early()  # CUDA was asked for, and is not there
+            if not self._fork():
+                return
+            self.run.note(Note("anchor", fork=True))
+        self.control.close()
+
+    def _end_early(self) -> None:
+        if self._early:
+            with contextlib.suppress(OSError):
+                os.kill(self._early, signal.SIGKILL)
+                os.waitpid(self._early, 0)
+
+    def _fork(self) -> int:
+        """Fork off the server: its process id in the watched process, 0 in each probe."""
+        pid = fork()
+        if pid:
+            self.run.server_started(pid)
+            return pid
+        self.run.notes = Channel(-1)
+        silence()
+        self.run.enter_server()
+        server = Server(socket.socket(fileno=self.control.descriptor))
+        command = server.serve()
+        self.run.watched_by = server.writer
+        if command.patches is not None:
+            from sgd_doctor.run.again import start_over
+
+            start_over(self.run, command)
+        become_probe(self.run, self.observer, command)
+        return 0
 
 
 class Server:
@@ -180,7 +237,7 @@ def silence() -> None:
 
 
 def become_probe(run: Run, observer: Observer, command: Command) -> None:
-    """Turn this fork into a treated run; it goes on with the user's loop when this returns."""
+    """Turn this fork into a replay; it goes on with the user's code when this returns, and is treated at the anchor."""
     torch.set_num_threads(1)
     if run.shielded:
         isolate(run, Path(command.run.output))
@@ -191,9 +248,7 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
     run._snapshot = time.monotonic()
     observer.away, observer.thread = False, threading.get_ident()
     observer.limits = limits_of(spec)
-    observer.on_anchor = None
     observer.restart_clock()
-    observer.treat(appliers(spec.interventions), spec.measure_task)
 
 
 def limits_of(spec: RunSpec) -> Limits:

@@ -69,6 +69,10 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """A recording in base 64, where it could not be written into its file."""
     memory: int = 0
     """Bytes that the process had in memory at most, told with its recording."""
+    early: bool = False
+    """The process was forked before its first use of CUDA, and not at the anchor."""
+    beside: int = 0
+    """How many processes of its size fit on the devices that it used; 0: it used none."""
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from sgd_doctor.run.beginning import Beginning
 from sgd_doctor.run.channel import Channel
 from sgd_doctor.run.crashes import keep_crash, show
 from sgd_doctor.run.importing import after_import
-from sgd_doctor.run.memory import peak
+from sgd_doctor.run.memory import fit_on_devices, peak
 from sgd_doctor.run.script import PROGRAMS, hide_own_frames, script, users_modules
 from sgd_doctor.run.spec import STOP, ChildSpec, Note, RunSpec, line
 from sgd_doctor.run.world import world_size
@@ -105,9 +105,10 @@ class Run:
         try:
             recording.save(Path(self.spec.output))
         except OSError:  # the disk is full, or the script has limited the size of files
-            self.note(Note("saved", data=base64.b64encode(recording.to_bytes()).decode(), memory=peak()))
+            data = base64.b64encode(recording.to_bytes()).decode()
         else:
-            self.note(Note("saved", memory=peak()))
+            data = ""
+        self.note(Note("saved", data=data, memory=peak(), beside=fit_on_devices()))
         if self.watched_by >= 0:
             os.close(self.watched_by)
             self.watched_by = -1
@@ -200,19 +201,22 @@ def watch(run: Run, control_fd: int) -> None:
     from sgd_doctor.observe.hooks import install
     from sgd_doctor.observe.observer import Observer
     from sgd_doctor.run.batches import BatchStore
-    from sgd_doctor.run.replay import limits_of, start_server
+    from sgd_doctor.run.replay import ForkPoint, limits_of
 
     spec = run.spec
-    control = Channel(control_fd)
 
     def anchor(observer: Observer) -> None:
-        if control_fd >= 0:
-            start_server(run, observer, control)
-        if observer.on_anchor is not None and (spec.interventions or spec.measure_task):
-            observer.treat(appliers(spec.interventions), spec.measure_task)
+        if fork_point is not None:
+            fork_point.anchor()
+        wanted = run.spec  # of a fork, what it was forked for
+        if wanted.interventions or wanted.measure_task:
+            observer.treat(appliers(wanted.interventions), wanted.measure_task)
 
     run.observer = Observer(limits_of(spec), on_anchor=anchor, on_tick=run.tick, on_limit=run.limit)
     run.hooks = install(run.observer)
+    fork_point = ForkPoint(run, run.observer, Channel(control_fd)) if control_fd >= 0 else None
+    if fork_point is not None and run.beginning is not None:
+        fork_point.watch_cuda(run.hooks)
     edited = run.beginning is not None and run.beginning.spec.patches
     if spec.output and not edited and world_size() == 1:
         run.batches = BatchStore(run.observer, Path(spec.output).parent)
