@@ -47,6 +47,7 @@ from injection_source import Source
 from sgd_doctor.assemble import report_of
 from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
+from sgd_doctor.futility import Rival
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.recording import Recording
@@ -193,8 +194,11 @@ def diagnosed(entry: dict[str, Any], script: Path, row: Row, budget: float) -> R
         recording = harness.observe(started + options.time_limit)
         deadline = time.monotonic() + budget
 
-        def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure: bool) -> list[Recording | None]:
-            return harness.probe([ProbeRequest(arm, steps, measure) for arm in arms], deadline=deadline)
+        def probe(
+            arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
+        ) -> list[Recording | None]:
+            requests = [ProbeRequest(a, steps, measure_task, rival=r) for a, r in zip(arms, rivals, strict=True)]
+            return harness.probe(requests, deadline=deadline)
 
         lab = Lab(recording, probe)
         diagnosis = Examiner(lab, checks, seconds_left=lambda: deadline - time.monotonic()).examine()

@@ -64,7 +64,7 @@ class Cell:
             recording = harness.observe(deadline)
             lab = Lab(
                 recording,
-                lambda arms, steps, task: harness.probe(
+                lambda arms, steps, task, _: harness.probe(
                     [ProbeRequest(a, steps, task) for a in arms], deadline=deadline
                 ),
             )

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from sgd_doctor.findings import Intervention, finite
+from sgd_doctor.futility import Rival
 from sgd_doctor.recording import Recording
 from sgd_doctor.report import ProbeInfo
 from sgd_doctor.scoring import Scale, scale_of
@@ -19,7 +22,7 @@ class ProbeFunction(Protocol):
     """Runs replays; None where one failed or the time was up."""
 
     def __call__(
-        self, arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool
+        self, arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
     ) -> list[Recording | None]: ...
 
 
@@ -81,15 +84,28 @@ class Lab:
     measure_task: bool = False
     repaired: Recording | None = None
 
-    def run(self, arms: Sequence[tuple[Intervention, ...]], steps: int, metric: str, why: str = "") -> list[Trial]:
-        """The trials of ``arms``, in order; arms that were already run for these steps are not run again."""
+    def run(
+        self,
+        arms: Sequence[tuple[Intervention, ...]],
+        steps: int,
+        metric: str,
+        why: str = "",
+        *,
+        race: Sequence[tuple[Intervention, ...]] = (),
+    ) -> list[Trial]:
+        """The trials of ``arms``, in order; arms that were already run for these steps are not run again.
+
+        Those that are also in ``race`` end early where they cannot come near the watched run any more.
+        """
         measure = self.measure_task or metric != "loss"
         missing = [a for a in dict.fromkeys(arms_keys(arms)) if (a, steps, measure) not in self.done]
         by_key = dict(zip(arms_keys(arms), arms, strict=True))
         if missing:
             if why:
                 self.say(why)
-            found = self.probe([by_key[k] for k in missing], self.limit(steps), measure)
+            rival = None if measure or metric != "loss" else self.rival(steps)
+            rivals = [rival if by_key[key] in race else None for key in missing]
+            found = self.probe([by_key[k] for k in missing], self.limit(steps), measure, rivals)
             for key, recording in zip(missing, found, strict=True):
                 self.done[key, steps, measure] = recording
                 self._inform(by_key[key], recording, steps, metric)
@@ -105,6 +121,14 @@ class Lab:
             )
             for arm, rec in zip(arms, recordings, strict=True)
         ]
+
+    def rival(self, steps: int) -> Rival | None:
+        """The watched run, for replays of ``steps`` steps; None where it is no measure for them."""
+        scale = scale_of(self.observed, "loss")
+        losses = self.observed.column("loss")[:steps]
+        if scale is None or self.repaired is not None or len(losses) < steps or not np.isfinite(losses).all():
+            return None
+        return Rival(tuple(map(float, losses)), scale.unit, scale.floor)
 
     def limit(self, steps: int) -> int:
         """Steps at which a replay is ended: one over all of the script goes on to what it evaluates behind its last."""

@@ -118,7 +118,7 @@ class LrExperiments:
     def at(self, factors: Sequence[float], steps: int | None = None, why: str = "") -> list[Trial]:
         """Trials at ``factor × lr``; factor 1 is the control."""
         arms = [self.applied if f == 1.0 else self.arm(f) for f in factors]
-        trials = self.lab.run(arms, steps or self.steps, self.metric, why)
+        trials = self.lab.run(arms, steps or self.steps, self.metric, why, race=self._race(arms))
         if steps is None or steps == self.steps:
             self.trials.update(zip(factors, trials, strict=True))
         return trials
@@ -139,9 +139,12 @@ class LrExperiments:
         """
         arms = [self.applied, *(self.arm(f) for f in (*DOWN * down, *UP * up))]
         arms += [(*self.applied, *treatment) for treatment in treatments]
-        self.lab.run(
-            arms, self.steps, self.metric, "the same loop as written, at other rates and with what is suspected"
-        )
+        why = "the same loop as written, at other rates and with what is suspected"
+        self.lab.run(arms, self.steps, self.metric, why, race=self._race(arms))
+
+    def _race(self, arms: Sequence[tuple[Intervention, ...]]) -> list[tuple[Intervention, ...]]:
+        """The arms that may end early: not what all others are compared with."""
+        return [arm for arm in arms if arm != self.applied]
 
     def best(self) -> tuple[float, Trial]:
         factor = min(self.trials, key=lambda f: (self.trials[f].score, abs(math.log(f))))

@@ -15,6 +15,7 @@ from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
 from sgd_doctor.fix import import_editing
 from sgd_doctor.fixing import add_fixes
+from sgd_doctor.futility import Rival
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
@@ -78,8 +79,11 @@ def conclude(
     """Examine what was observed, with replays by ``harness``."""
     deadline = time.monotonic() + options.budget
 
-    def probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:
-        return harness.probe([ProbeRequest(arm, steps, measure_task) for arm in arms], deadline=deadline)
+    def probe(
+        arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
+    ) -> list[Recording | None]:
+        requests = [ProbeRequest(a, steps, measure_task, rival=r) for a, r in zip(arms, rivals, strict=True)]
+        return harness.probe(requests, deadline=deadline)
 
     def tell(what: str) -> None:
         talk.say(f"{what} (at most {max(0.0, deadline - time.monotonic()):.0f} s left)")
@@ -112,7 +116,7 @@ def conclude(
     return Outcome(report, recording, patched, interrupted)
 
 
-def _no_probe(arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool) -> list[Recording | None]:  # noqa: ARG001
+def _no_probe(arms: Sequence[tuple[Intervention, ...]], *_: object, **__: object) -> list[Recording | None]:
     return [None] * len(arms)
 
 

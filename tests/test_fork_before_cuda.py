@@ -61,19 +61,23 @@ def write(device: str, lr: float = 0.1) -> None:
     Path("train.py").write_text(dedent(SCRIPT).format(device=device, lr=lr))
 
 
-def test_replays_go_on_from_before_the_first_use(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_replays_go_on_from_before_the_first_use() -> None:
     write(IN_USE)
     deadline = time.monotonic() + 60
     with watched("train.py", deadline) as (harness, seen):
         same, frozen = harness.probe([CONTROL, FROZEN], deadline=deadline)
         assert (harness.replay, harness.early) == ("fork", True)
-    assert same is not None and frozen is not None
+    assert same is not None
+    assert frozen is not None
     assert np.array_equal(same.column("loss"), seen.column("loss")[:40])
     assert frozen.column("loss")[0] == seen.column("loss")[0]
-    assert np.all(frozen.column("lr") == 0.0) and np.all(seen.column("lr") == 0.1)
+    assert np.all(frozen.column("lr") == 0.0)
+    assert np.all(seen.column("lr") == 0.1)
 
 
-def test_where_cuda_does_not_start_in_a_fork_fresh_processes_do_it(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_where_cuda_does_not_start_in_a_fork_fresh_processes_do_it() -> None:
     write(REFUSES)
     deadline = time.monotonic() + 60
     with watched("train.py", deadline) as (harness, seen):
@@ -83,7 +87,8 @@ def test_where_cuda_does_not_start_in_a_fork_fresh_processes_do_it(here: Path) -
     assert [r.steps for r in found if r is not None and r.facts.crash is None] == [40, 40]
 
 
-def test_where_there_is_no_cuda_replays_begin_at_the_first_step(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_where_there_is_no_cuda_replays_begin_at_the_first_step() -> None:
     write("")
     deadline = time.monotonic() + 60
     with watched("train.py", deadline) as (harness, seen):
@@ -93,22 +98,26 @@ def test_where_there_is_no_cuda_replays_begin_at_the_first_step(here: Path) -> N
     assert np.array_equal(same.column("loss"), seen.column("loss")[:40])
 
 
-def test_edited_script_starts_over_where_cuda_was_not_in_use_yet(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_edited_script_starts_over_where_cuda_was_not_in_use_yet() -> None:
     write(IN_USE, lr=0.1)
-    path = here / "train.py"
+    path = Path("train.py").absolute()
     edited = path.read_text().replace("lr=0.1", "lr=0.3")
     deadline = time.monotonic() + 60
     with watched("train.py", deadline) as (harness, _):
         found = harness.run_patched({str(path): edited}, 40, measure_task=False, deadline=deadline)
         assert harness.replay == "fork"
-    assert found is not None and found.facts.crash is None
-    assert found.steps == 40 and np.all(found.column("lr") == 0.3)
+    assert found is not None
+    assert found.facts.crash is None
+    assert found.steps == 40
+    assert np.all(found.column("lr") == 0.3)
 
 
 @pytest.mark.long
-def test_cause_is_proven_and_its_diff_was_run(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_cause_is_proven_and_its_diff_was_run() -> None:
     write(IN_USE, lr=900.0)
-    report = report_of(doctor("diagnose", "--format", "json", "--no-report", "train.py", cwd=here))
+    report = report_of(doctor("diagnose", "--format", "json", "--no-report", "train.py", cwd=Path.cwd()))
     assert report["run"]["replay"] == "fork"
     first = report["findings"][0]
     assert (first["check"], first["confidence"]) == ("lr-too-high", "confirmed")

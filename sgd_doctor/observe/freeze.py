@@ -21,7 +21,7 @@ from sgd_doctor.structure import Structure
 from sgd_doctor.version import __version__
 
 MAX_STORED_OPERATIONS = 1500
-CAME_TO_AN_END = ("finished", "step-limit", "time-limit", "not-finite")
+CAME_TO_AN_END = ("finished", "step-limit", "time-limit", "not-finite", "behind")
 """Runs whose model can still be asked something."""
 
 

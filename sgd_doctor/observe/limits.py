@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sgd_doctor.futility import Rival
+
 PATIENCE = 8.0
 """A run is watched no longer than this multiple of the wanted time, however few steps it made."""
 
@@ -22,6 +24,8 @@ class Limits:
     overhead: float = 0.05
     broken_steps: int = 0
     """So many steps in a row with loss and gradients that are not finite end the run; 0: they do not."""
+    rival: Rival | None = None
+    """A run that this one ends clearly behind."""
 
     def reached(self, steps: int) -> bool:
         """Whether that many steps are enough."""

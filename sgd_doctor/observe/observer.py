@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sgd_doctor.futility import Rival
 from sgd_doctor.interventions.base import Applier
 from sgd_doctor.observe.backward import BackwardWatch
 from sgd_doctor.observe.calls import CallWatch
@@ -30,7 +31,7 @@ from sgd_doctor.observe.scaling import ScalingWatch
 from sgd_doctor.observe.signals import SignalRecorder
 from sgd_doctor.observe.sites import SiteTable
 from sgd_doctor.observe.stepping import StepWatch
-from sgd_doctor.observe.steps import StepRecorder
+from sgd_doctor.observe.steps import COLUMNS, StepRecorder
 from sgd_doctor.observe.structure import StructureRecorder
 from sgd_doctor.observe.tasks import Pair, TargetStatistics
 from sgd_doctor.observe.tracer import Tracer
@@ -218,11 +219,18 @@ class Observer:
             why = "time-limit"
         if not why and self.limits.lost(self.steps.broken):
             why = "not-finite"
+        if not why and self.limits.rival is not None and self._behind(self.limits.rival):
+            why = "behind"
         why = self.ranks.agree(done, why)
         if why == "step-limit" and done < self.limits.max_steps:
             self.fail(f"only the first {done:,} steps were watched: more are not kept")
         if why:
             self.end(why)
+
+    def _behind(self, rival: Rival) -> bool:
+        """Whether this run is not going to come near ``rival``."""
+        rows = self.steps.rows
+        return rival.due(rows.count) and rival.has_beaten(rows.columns(COLUMNS.index("loss"))[0])
 
     def end(self, why: str) -> None:
         """The run was watched long enough."""

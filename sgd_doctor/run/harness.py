@@ -146,6 +146,7 @@ class ForkServerClient(Replays):
             measure_task=request.measure_task,
             overhead=0.0,
             broken_steps=BROKEN_STEPS,
+            rival=request.rival,
         )
 
     def _by_fork(self, requests: Sequence[ProbeRequest], deadline: float) -> list[Recording | None]:

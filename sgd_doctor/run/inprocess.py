@@ -76,6 +76,7 @@ class PartsHere(Replays):
                 measure_task=request.measure_task,
                 overhead=0.0,
                 broken_steps=BROKEN_STEPS,
+                rival=request.rival,
             )
             found.append(self._train(spec) if seconds > 0 else None)
         return found

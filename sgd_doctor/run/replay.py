@@ -253,7 +253,7 @@ def become_probe(run: Run, observer: Observer, command: Command) -> None:
 
 def limits_of(spec: RunSpec) -> Limits:
     """When a run of ``spec`` ends by itself."""
-    return Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps)
+    return Limits(spec.max_steps, spec.min_steps, spec.soft_seconds, spec.overhead, spec.broken_steps, spec.rival)
 
 
 def isolate(run: Run, output: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgd_doctor.findings import Intervention
+from sgd_doctor.futility import Rival
 
 if TYPE_CHECKING:
     from sgd_doctor.recording import Recording
@@ -22,6 +23,8 @@ class ProbeRequest:
     measure_task: bool = False
     patches: dict[str, str] | None = None
     """Other text for some of the user's files: the target is run from its first line."""
+    rival: Rival | None = None
+    """A run that it ends behind; None: it makes all its steps."""
 
 
 class Replays(ABC):

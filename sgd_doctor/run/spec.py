@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sgd_doctor.findings import Intervention
+from sgd_doctor.futility import Rival
 
 STOP = signal.SIGRTMIN + 9 if hasattr(signal, "SIGRTMIN") else signal.SIGXCPU
 """Asks a watched process to save what it has and to end; scripts have no use for this signal of their own."""
@@ -34,6 +35,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A replay that takes longer is ended from outside."""
     broken_steps: int = 0
     """So many steps in a row with loss and gradients that are not finite end the run; 0: they do not."""
+    rival: Rival | None = None
+    """A run that this one ends clearly behind, as soon as that can be told."""
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
