@@ -14,7 +14,7 @@ import msgspec
 
 FIRST_LOOK = 0.5
 """Share of its steps that a replay makes in any case.  Of 189 replays that such a test would have ended (236 sample
-scripts), none would have come below the run as written by its end; with looks from 0.3 on, three would have."""
+scripts), none would have come below the run as written by its end; with looks from 0.3 on, two would have."""
 EVERY = 10
 """Steps from one look to the next."""
 BEHIND = 0.1

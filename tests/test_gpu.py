@@ -60,15 +60,14 @@ def test_weights_losses_and_random_numbers_of_the_device_are_the_plain_runs(tmp_
     assert state(watched.stderr) == state(plain.stdout)
 
 
-def test_cause_is_proven_by_fresh_processes(tmp_path: Path) -> None:
+def test_cause_is_proven_in_forks_from_before_cuda(tmp_path: Path) -> None:
     script(tmp_path, lr=500.0, steps=120)
     before = tree(tmp_path)
     report = report_of(doctor("diagnose", "--format", "json", "--budget", "200", "train.py", cwd=tmp_path, timeout=400))
     first = report["findings"][0]
     assert (first["check"], first["confidence"]) == ("lr-too-high", "confirmed")
     assert report["run"]["device"].startswith("cuda")
-    assert report["run"]["replay"] == "process"
-    assert any("CUDA is in use" in note for note in report["notes"])
+    assert report["run"]["replay"] == "fork"
     assert same_tree(before, tree(tmp_path)) == []
 
 

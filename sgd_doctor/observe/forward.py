@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sgd_doctor.observe.features import WEIGHT_LAYERS, FeatureStatistics, first_tensor
-from sgd_doctor.observe.guard import Part, guarded, power_of_two
+from sgd_doctor.observe.guard import GUARDED, Part, guarded, power_of_two
 from sgd_doctor.observe.layers import has_mode
 from sgd_doctor.observe.tensors import first_floating, tensors_in
 from sgd_doctor.observe.wrappers import unwrapped
@@ -25,8 +25,12 @@ MAX_FORWARDS = 64
 """Forward passes without a backward call after which a stretch counts as over."""
 
 
+ROOT_AGAIN = 3
+"""Frames of ours from :meth:`ForwardWatch.root_again` on."""
+
+
 class ForwardWatch(Part):
-    """Called by the global hooks of modules."""
+    """Called where modules are."""
 
     def __init__(self, observer: Observer) -> None:
         super().__init__(observer)
@@ -45,8 +49,14 @@ class ForwardWatch(Part):
             if o.on_next_forward is not None:
                 o.on_next_forward()
             return None
-        if not o.stack and not o.in_backward and (id(module) in o.roots or _has_parameters(module)):
-            self.root_begins(module, args)
+        if not o.stack and not o.in_backward:
+            known = id(module) in o.roots
+            if known and o.calm and module.training and not o.evaluating and torch.is_grad_enabled():
+                self.root_again(module, args)
+                o.stack.append(module)
+                return None
+            if known or _has_parameters(module):
+                self.root_begins(module, args)
         o.stack.append(module)
         self._look_at(module, args)
         changed = None
@@ -87,7 +97,7 @@ class ForwardWatch(Part):
         if grad:
             o.anchor()
         begun = time.perf_counter()
-        o.root_site = site = o.sites.here()
+        o.root_site = site = o.sites.here(1 + GUARDED)
         unclear = not module.training and o.counts.backwards > 0 and site not in o.trained_in_eval
         evaluating, known = not grad or unclear, id(module) in o.roots
         changed = evaluating != o.evaluating or not known
@@ -123,6 +133,28 @@ class ForwardWatch(Part):
             o.features.site = site
         self.quiet = not (looked_at or o.traced or o.evaluating or o.appliers)
         o.steps.own_time += time.perf_counter() - begun
+
+    def root_again(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """The same for a pass of which nothing is new: most of a run's, so as little as possible is done and asked."""
+        o = self.observer
+        o.root_site = site = o.sites.here(ROOT_AGAIN)
+        o.event("forward", site)
+        o.root_training = True
+        o.structure.root_begins(module, site, True)
+        o.held_out.commit()
+        o.counts.forwards += 1
+        self.forwards_in_unit += 1
+        self.unit_roots.add(id(module))
+        o.calm = self.forwards_in_unit < MAX_FORWARDS
+        o.tracer.in_forward = True
+        o.root, o.root_args = module, args
+        self.quiet = True
+
+    def only_outputs(self, module: nn.Module) -> bool:
+        """Whether nothing but the output is wanted of a module that is called outside of a model (a loss)."""
+        o = self.observer
+        elsewhere = o.finished or o.in_backward or o.evaluating or not o.here()
+        return not (module._parameters or module._modules or elsewhere)
 
     def adopt_root(self, module: nn.Module) -> None:
         """A model is called for the first time: names of its modules and parameters."""
@@ -172,7 +204,12 @@ class ForwardWatch(Part):
         if not module._modules and torch.is_grad_enabled() and not o.evaluating and len(o.held) < MAX_HELD:
             o.held.append((module, output))
         if not o.stack and id(module) in o.roots:
-            self.root_ends(module, output)
+            if o.calm and self.quiet:
+                o.last_output, o.tracer.in_forward, self.quiet = None, False, False
+                if self.forwards_in_unit > 1:
+                    o.tick()
+            else:
+                self.root_ends(module, output)
 
     @guarded
     def root_ends(self, module: nn.Module, output: Any) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sgd_doctor.observe.observer import Observer
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_no_function_modes = torch._C.DisableTorchFunction
+GUARDED = 3
+"""Frames of ours on the stack of a guarded method that a function of :mod:`sgd_doctor.observe.hooks` calls."""
 
 
 class Part:
@@ -31,15 +34,15 @@ def guarded(method: _F) -> _F:
     """
 
     @wraps(method)
-    def safe(self: Part, *args: Any, **kwargs: Any) -> Any:
+    def safe(self: Part, *args: Any) -> Any:
         tracer = self.observer.tracer
         before, tracer.paused = tracer.paused, True
         try:
-            with torch._C.DisableTorchFunction():
+            with _no_function_modes():
                 if not modes():  # what follows costs as much as many a method
-                    return method(self, *args, **kwargs)
+                    return method(self, *args)
                 with unseen():
-                    return method(self, *args, **kwargs)
+                    return method(self, *args)
         except Exception as error:
             self.observer.fail(f"{method.__qualname__} failed: {type(error).__name__}: {error}")
             return None

@@ -68,6 +68,7 @@ def install(observer: Observer) -> Patches:
 def _modules(o: Observer, patches: Patches) -> None:
     traced, exported = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
     forward, stack, held, grad = o.forward, o.stack, o.held, torch.is_grad_enabled
+    innermost_transform = torch._C._functorch.peek_interpreter_stack
 
     # Not by global hooks: with these, torch itself takes a slower path through every module, which costs a small model
     # more than all else that is done for its layers (docs/performance.md).
@@ -76,10 +77,10 @@ def _modules(o: Observer, patches: Patches) -> None:
             # torch.compile would take what follows into its graph, or fail at it: compiled parts are left alone.
             if traced():
                 return original(self, *args, **kwargs)
-            if stack and forward.quiet:
+            if forward.quiet if stack else o.calm and forward.only_outputs(self):
                 # Most calls are those of layers in a pass of which nothing is wanted but the outputs.
                 output = original(self, *args, **kwargs)
-                if not self._modules and len(held) < MAX_HELD and grad() and not transformed():
+                if not self._modules and len(held) < MAX_HELD and grad() and innermost_transform() is None:
                     held.append((self, output))
                 return output
             if exported() or transformed():
@@ -139,7 +140,7 @@ def _optimizers(o: Observer, patches: Patches) -> None:
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
             if o.finished or not o.here():
                 return original(self, *args, **kwargs)
-            site = o.event("zero_grad")
+            site = o.event("zero_grad", ours=1)
             o.counts.zero_grads += 1
             optimizer = self if isinstance(self, Optimizer) else None
             if o.appliers and any(applier.skips_zero_grad(optimizer, site) for applier in o.appliers):
@@ -157,7 +158,9 @@ def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             tensors, loss = _first(tensors)
-            if o.finished or o.in_backward or not isinstance(loss, Tensor) or stand_in(loss) or not o.trains_here():
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.trains_here():
+                return original(tensors, *args, **kwargs)
+            if (type(loss) is not Tensor or loss.is_meta) and stand_in(loss):
                 return original(tensors, *args, **kwargs)
             o.backward.begins(loss)
             o.in_backward = True
@@ -336,7 +339,7 @@ def _loaders(o: Observer, patches: Patches) -> None:
                     o.ranks.drawn(self, None)
                 raise
             if not o.finished and o.here():
-                o.event("data")
+                o.event("data", ours=1)
                 o.signals.drawn(self)
                 if o.ranks.loaders:
                     o.ranks.drawn(self, batch)

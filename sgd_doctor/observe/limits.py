@@ -27,18 +27,20 @@ class Limits:
     rival: Rival | None = None
     """A run that this one ends clearly behind."""
 
-    def reached(self, steps: int) -> bool:
-        """Whether that many steps are enough."""
-        return steps >= self.max_steps or steps >= MAX_STEPS
+    def passed(self, steps: int, seconds: float, broken: int) -> str:
+        """Which limit has been reached: step-limit, time-limit or not-finite; empty where none has.
 
-    def lost(self, broken: int) -> bool:
-        """Whether the run cannot come back: its last ``broken`` steps were not finite, and so are its weights."""
-        return 0 < self.broken_steps <= broken
-
-    def over(self, steps: int, seconds: float) -> bool:
-        """Whether the time is up; where a step takes seconds, fewer steps have to do."""
-        return (
-            (steps >= self.min_steps and seconds > self.soft_seconds)
+        Args:
+            steps: how many were made.
+            seconds: since the first of them began; where a step takes seconds, fewer steps have to do.
+            broken: the latest steps in a row whose loss and gradients were not finite, and so are the weights.
+        """
+        if steps >= self.max_steps or steps >= MAX_STEPS:
+            return "step-limit"
+        if seconds > self.soft_seconds and (
+            steps >= self.min_steps
             or (steps >= self.min_steps / 5 and seconds > 4 * self.soft_seconds)
             or (steps >= 2 and seconds > PATIENCE * self.soft_seconds)
-        )
+        ):
+            return "time-limit"
+        return "not-finite" if 0 < self.broken_steps <= broken else ""

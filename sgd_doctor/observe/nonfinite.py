@@ -169,9 +169,7 @@ class GradientWatch:
         self.kept: list[tuple[str, int, tuple[Any, ...], tuple[Any, ...]]] = []
 
     def watch(self, loss: Tensor, traced: bool) -> None:
-        """Before a backward call."""
-        if not traced and not self.dangerous:
-            return
+        """Before a backward call of a stretch that is ``traced``, or whose graph can break by itself."""
         found = [n for n in nodes_of(loss, MAX_NODES if traced else NEAR_LOSS) if kind(n) in DANGEROUS_GRADIENT]
         risky = [n for n in found if not _harmless(n)][:MAX_WATCHED]
         if traced:

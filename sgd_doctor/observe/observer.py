@@ -20,7 +20,7 @@ from sgd_doctor.observe.calls import CallWatch
 from sgd_doctor.observe.counts import Counts, SchedulerState
 from sgd_doctor.observe.features import FeatureStatistics
 from sgd_doctor.observe.forks import leave_forks_alone
-from sgd_doctor.observe.forward import ForwardWatch
+from sgd_doctor.observe.forward import WATCHED_UNITS, ForwardWatch
 from sgd_doctor.observe.guard import power_of_two
 from sgd_doctor.observe.heldout import HeldOutRecorder
 from sgd_doctor.observe.limits import Limits
@@ -106,6 +106,8 @@ class Observer:
         self.unit = 0
         self.traced = True
         """Whether the operations of this stretch are recorded."""
+        self.calm = False
+        """Nothing but the exact signals is wanted of this stretch, in a run of one process."""
         self.traces: list[tuple[int, tuple[Operation, ...], bool, int]] = []
         self.targets = TargetStatistics()
         self.pair: Pair | None = None
@@ -172,9 +174,9 @@ class Observer:
             self.thread = threading.get_ident()
         return self.here()
 
-    def event(self, kind: str, site: int | None = None) -> int:
-        """Note a call of the loop; returns its site."""
-        site = self.sites.here() if site is None else site
+    def event(self, kind: str, site: int | None = None, ours: int = 0) -> int:
+        """Note a call of the loop; returns its site.  ``ours``: as :meth:`SiteTable.here` has it."""
+        site = self.sites.here(1 + ours) if site is None else site
         if len(self.events) < MAX_EVENTS:
             self.events.append((self.steps.count, _KIND[kind], site))
         return site
@@ -209,19 +211,16 @@ class Observer:
 
     def tick(self) -> None:
         """After every step: is it time to end?"""
-        if not self.anchored or self.finished or not self.here():
+        if not self.anchored or self.finished:
             return
         if self.on_tick is not None:
             self.on_tick(self)
         done = self.steps.count or max(self.counts.backwards, self.counts.forwards)
-        why = "step-limit" if self.limits.reached(done) else ""
-        if not why and self.limits.over(done, time.perf_counter() - self.started):
-            why = "time-limit"
-        if not why and self.limits.lost(self.steps.broken):
-            why = "not-finite"
+        why = self.limits.passed(done, time.perf_counter() - self.started, self.steps.broken)
         if not why and self.limits.rival is not None and self._behind(self.limits.rival):
             why = "behind"
-        why = self.ranks.agree(done, why)
+        if self.ranks.world > 1:
+            why = self.ranks.agree(done, why)
         if why == "step-limit" and done < self.limits.max_steps:
             self.fail(f"only the first {done:,} steps were watched: more are not kept")
         if why:
@@ -234,7 +233,7 @@ class Observer:
 
     def end(self, why: str) -> None:
         """The run was watched long enough."""
-        self.finished = True
+        self.finished, self.calm = True, False
         if self.on_limit is not None:
             self.on_limit(self, why)
 
@@ -266,7 +265,11 @@ class Observer:
         self.signals.unit_ends()
         self.forward.unit_ends()
         self.pair, self.pair_is_loss, self.pair_inside = None, False, False
+        if self.calm and not (self.traced or self.tracer.on or power_of_two(self.unit)):
+            return
         self.set_tracer()
+        looked_at = self.unit < WATCHED_UNITS or power_of_two(self.unit)
+        self.calm = not looked_at and self.ranks.world == 1 and self.runs_light()
 
     def take_row(self) -> dict[str, float]:
         """What the backward passes since the last step leave for its row."""

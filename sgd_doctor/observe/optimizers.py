@@ -82,9 +82,10 @@ class OptimizerState:
 
     def refresh(self, optimizer: Optimizer) -> None:
         """Take note of parameters that were added or exchanged."""
-        found = [p for group in optimizer.param_groups for p in group["params"]]
+        groups = optimizer.param_groups
+        found = groups[0]["params"] if len(groups) == 1 else [p for group in groups for p in group["params"]]
         if len(found) != len(self.parameters) or any(map(operator.is_not, found, self.parameters)):
-            self.parameters = found
+            self.parameters = list(found)
             self.size = sum(p.numel() for p in found)
             self.reuse = Reuse()
             self._measured, self._labels, self._uniform = None, (-1, []), (-1, False)

@@ -171,7 +171,7 @@ class RankRecorder(Part):
         The first process sets the step.  It names the next one: no other process can have got past that, because
         their gradients need its own.
         """
-        if self.world == 1 or why == "step-limit":
+        if why == "step-limit":
             return why
         if self.rank == 0 and why and self.stop_at < 0:
             self.stop_at = steps + 1

@@ -244,7 +244,8 @@ class SignalRecorder(Part):
     def backward_begins(self, loss: Tensor, traced: bool, sampled: bool) -> None:
         self.clips.stepped_last = False
         self.gradients.kept.clear()
-        self.gradients.watch(loss, traced)
+        if traced or self.gradients.dangerous:
+            self.gradients.watch(loss, traced)
         if sampled and len(self.graph_sizes) < MAX_BATCHES:
             self.graph_sizes.append((self.observer.counts.backwards, len(nodes_of(loss, MAX_GRAPH))))
 

@@ -36,13 +36,17 @@ class SiteTable:
         self._codes: list[CodeType] = []
         self._calls: dict[tuple[int, int], int] = {}
 
-    def here(self) -> int:
+    def here(self, ours: int = 0) -> int:
         """Number of the innermost line of the user's own code on the stack (-1: none).
 
         Lines of installed libraries are passed over, so that a finding points at the user's line
         also where a framework drives the loop.
+
+        Args:
+            ours: frames, from the caller's on, that are known not to be the user's: Python makes an object of
+                every frame that is looked at, and these are the costly part of the search.
         """
-        frame: FrameType | None = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1 + ours)
         library = None
         kinds = self._kinds
         while frame is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sgd_doctor.observe.guard import Part, guarded
+from sgd_doctor.observe.guard import GUARDED, Part, guarded
 from sgd_doctor.observe.late import LateReads
 from sgd_doctor.observe.nonfinite import may_break, name_culprit
 from sgd_doctor.observe.origins import construction
@@ -35,11 +35,12 @@ class StepWatch(Part):
         self.depth += 1
         if self.depth > 1 or o.finished or not o.here():
             return
-        o.anchor()
+        if not o.anchored:
+            o.anchor()
         state = o.steps.adopt(optimizer, -1)
         if o.scaling.scaled:
             o.scaling.optimizer_steps()
-        o.steps.site = o.event("step")
+        o.steps.site = o.event("step", ours=GUARDED)
         if not state.steps:
             o.stage_begins()
         if state.site < 0 and not state.steps:

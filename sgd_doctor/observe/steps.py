@@ -140,12 +140,13 @@ class StepRecorder:
 
     def after_step(self, optimizer: Optimizer, state: OptimizerState, row: dict[str, float]) -> None:
         """Finish the row of this step; ``row`` brings the loss and what else the observer knows."""
-        row["stale"] = 0.0 if self.unread else state.reuse.share(state.parameters, self.held, self.norms)
+        unread = bool(self.unread) or not state.reuse.flagged()
+        row["stale"] = 0.0 if unread else state.reuse.share(state.parameters, self.held, self.norms)
         row["optimizer"] = float(state.number)
         row["seconds"] = time.perf_counter() - self.started
         if optimizer.param_groups:
             row |= settings(optimizer.param_groups[0])
-        changes = self._changes(state) if state.before is not None else []
+        changes: list[Tensor] = self._changes(state) if state.before is not None else []
         measured = -1 if state.before is None else len(changes) // 2
         state.before = None
         step = Step(self.count, self.site, state, self.held, row, measured, state.reuse)
@@ -156,8 +157,9 @@ class StepRecorder:
             self.late.read([*self.unread, *later], partial(self._arrived, step, more))
             state.reuse.step_over_unread(state.parameters, step.number)
         else:
-            self.settle()
-            self._finish(step, self.norms, foreach_norms(changes))
+            if self.late is not None:
+                self.late.settle()
+            self._finish(step, self.norms, foreach_norms(changes) if changes else [])
             state.reuse.step_over(state.parameters, self.held, self.norms)
         self.count += 1
         state.steps += 1
@@ -181,7 +183,7 @@ class StepRecorder:
             losses = [self.losses.popleft() for _ in range(int(row["backwards"]))]
             self.last_loss = sum(losses) / len(losses) if losses else self.last_loss
             row["loss"] = self.last_loss
-        row["grad_norm"] = whole = total(norms)
+        row["grad_norm"] = whole = self.grad_norm if norms is self.norms else total(norms)
         row["empty_grads"] = float(not step.held or whole == 0.0)
         self.broken = self.broken + 1 if whole - whole != 0 and row["loss"] - row["loss"] != 0 else 0
         if step.measured >= 0:

@@ -113,8 +113,6 @@ class Harness(ProcessReplays):
         environ = os.environ | more
         if self.shield:
             quiet_trackers(environ, scratch)
-        # With it torch asks for devices in a way that leaves forks possible (torch.cuda.is_available).
-        environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
         if control is None:
             environ.setdefault("PYTHONHASHSEED", str(PROBE_SEED))  # the order of sets, too, decides what is drawn
         child = subprocess.Popen(

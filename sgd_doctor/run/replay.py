@@ -38,6 +38,9 @@ from sgd_doctor.run.spec import Command, Note, RunSpec, line
 if TYPE_CHECKING:
     from sgd_doctor.run.watching import Run
 
+NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+"""Lets ``torch.cuda.is_available`` ask in a way that does not start CUDA and leaves forks possible
+(https://docs.pytorch.org/docs/stable/notes/multiprocessing.html); done without it, unless the user has decided."""
 CLOSED = "the script closed descriptors that are not its own"
 
 
@@ -100,7 +103,12 @@ class ForkPoint:
 
             return wrapper
 
+        def by_nvml(original: Callable[[], bool]) -> Callable[[], bool]:
+            return lambda: original() or NVML_CHECK not in os.environ
+
         patches.replace(torch.cuda, "_lazy_init", lazy_init)
+        if hasattr(torch.cuda, "_nvml_based_avail"):
+            patches.replace(torch.cuda, "_nvml_based_avail", by_nvml)
 
     def before_cuda(self) -> None:
         """CUDA is about to be used.  Returns in the watched process, and in each probe."""
