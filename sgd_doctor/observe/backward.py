@@ -34,8 +34,9 @@ class BackwardWatch(Part):
         if o.steps.late is not None:
             self.read_late(o.steps.late, loss, site)
         else:
-            value = _mean(loss).item()
-            if loss.numel() == 1 and value - value != 0:
+            single = loss.numel() == 1
+            value = loss.item() if single and loss.is_floating_point() else _mean(loss).item()
+            if single and value - value != 0:
                 self.locate_nonfinite(loss, value, site)
         if o.evaluating:
             o.held_out.discard()

@@ -340,7 +340,8 @@ def _loaders(o: Observer, patches: Patches) -> None:
                 raise
             if not o.finished and o.here():
                 o.event("data", ours=1)
-                o.signals.drawn(self)
+                if not o.signals.drawn_again(self):
+                    o.signals.drawn(self)
                 if o.ranks.loaders:
                     o.ranks.drawn(self, batch)
             return batch

@@ -280,12 +280,18 @@ class SignalRecorder(Part):
     def loader_built(self, loader: object, site: int) -> None:
         self.loader_sites[id(loader)] = site
 
-    @guarded
-    def drawn(self, iterator: Any) -> None:
-        """A batch came out of a loader; it counts for training until an evaluation shows that it does not."""
+    def drawn_again(self, iterator: Any) -> bool:
+        """Whether the loader that gave a batch is the one that did so before; then all is said of it."""
         entry = self._drawing
         if entry is None or entry.iterator is None or entry.iterator() is not iterator:
-            entry = self._drawing = self._drawn_from(iterator._dataset, iterator._index_sampler)
+            return False
+        entry.batches += torch.is_grad_enabled()
+        return True
+
+    @guarded
+    def drawn(self, iterator: Any) -> None:
+        """A batch came out of another loader than before; it counts for training until an evaluation shows the contrary."""
+        entry = self._drawing = self._drawn_from(iterator._dataset, iterator._index_sampler)
         entry.batches += torch.is_grad_enabled()
         if entry.iterator is None or entry.iterator() is not iterator:
             entry.iterator = weakref.ref(iterator)

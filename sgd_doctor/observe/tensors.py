@@ -167,7 +167,7 @@ def _norm(tensor: Tensor) -> float:
 
 def total(norms: Sequence[float]) -> float:
     """The norm of the concatenation; NaN and infinity are kept."""
-    return math.sqrt(sum([v * v for v in norms])) if norms else 0.0
+    return math.hypot(*norms)
 
 
 def all_finite(tensor: Tensor) -> bool:
