@@ -290,7 +290,7 @@ class SignalRecorder(Part):
 
     @guarded
     def drawn(self, iterator: Any) -> None:
-        """A batch came out of another loader than before; it counts for training until an evaluation shows the contrary."""
+        """A batch came out of another loader than before; it counts for training until an evaluation says otherwise."""
         entry = self._drawing = self._drawn_from(iterator._dataset, iterator._index_sampler)
         entry.batches += torch.is_grad_enabled()
         if entry.iterator is None or entry.iterator() is not iterator:
