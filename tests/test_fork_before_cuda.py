@@ -47,6 +47,11 @@ IN_USE = "torch.cuda.is_initialized = lambda: True"
 REFUSES = f"""{IN_USE}
 if os.getpid() != prepared_by:
     raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")"""
+GIB = 1 << 30
+DEVICE = f"""{IN_USE}
+torch.cuda.device_count = lambda: 1
+torch.cuda.memory_reserved = torch.cuda.max_memory_reserved = lambda device: {2 * GIB}
+torch.cuda.mem_get_info = lambda device: (FREE, {80 * GIB})"""
 CONTROL = ProbeRequest((), 40)
 FROZEN = ProbeRequest((Intervention("lr", "lr 0", {"factor": 0.0}),), 40)
 
@@ -96,6 +101,17 @@ def test_where_there_is_no_cuda_replays_begin_at_the_first_step() -> None:
         assert (harness.replay, harness.early) == ("fork", False)
     assert same is not None
     assert np.array_equal(same.column("loss"), seen.column("loss")[:40])
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("free", "fit"), [(0, 1), (8 * GIB, 3), (78 * GIB, 25)])
+def test_as_many_replays_at_a_time_as_fit_on_the_device(free: int, fit: int) -> None:
+    """Where the watched run took 2 GiB, and CUDA half a GiB more, of what is free once it has ended."""
+    write(DEVICE.replace("FREE", str(free)))
+    deadline = time.monotonic() + 60
+    with watched("train.py", deadline) as (harness, _):
+        assert harness.beside == fit
+        assert None not in harness.probe([CONTROL, FROZEN], deadline=deadline)
 
 
 @pytest.mark.usefixtures("here")
