@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ from sgd_doctor.standstill import own_targets
 GOOD_UPDATE = 0.02
 """First update over weight norm of a good learning rate (docs/proof.md: one step, mean regret .14)."""
 DOWN = (1 / 3, 0.1)
-FARTHER_DOWN = (0.01, 0.001, 1e-4, 1e-5)
+FARTHER_DOWN = ((0.01, 0.001), (1e-4, 1e-5))
+"""Two at a time: the second is often asked for, and takes no longer beside the first."""
 UP = (10.0, 100.0)
 FARTHER_UP = (1000.0, 1e4)
 GAIN_DOWN = 0.05
@@ -153,12 +154,14 @@ class LrExperiments:
     def down(self) -> None:
         """Smaller rates, farther down as long as nothing trains at all."""
         self.at([1.0, *DOWN], why=f"does a smaller lr than {self.lr:.3g} train better?")
-        for factor in FARTHER_DOWN:
-            if self.best()[1].score < min(1.0, self._start()) - NEAR and self.best()[0] != min(self.trials):
-                break
-            if self.control().score < 0.5:
-                break
-            self.at([factor])
+        for pair in FARTHER_DOWN:
+            for factor in pair:
+                if self.best()[1].score < min(1.0, self._start()) - NEAR and self.best()[0] != min(self.trials):
+                    return
+                if self.control().score < 0.5:
+                    return
+                self._make(pair)
+                self.at([factor])
 
     def up(self) -> None:
         """Larger rates, farther up as long as the largest is the best."""
@@ -166,13 +169,23 @@ class LrExperiments:
         for factor in FARTHER_UP:
             if self.best()[0] != max(self.trials):
                 break
+            self._make(FARTHER_UP)
             self.at([factor])
+
+    def _make(self, factors: Sequence[float]) -> None:
+        """Make runs together that may be asked for one after the other."""
+        arms = [self.arm(f) for f in factors]
+        self.lab.run(arms, self.steps, self.metric, race=self._race(arms))
 
     def centre(self) -> None:
         """The rate whose first update has the usual size."""
+        self.at(self.middle())
+
+    def middle(self, beside: Iterable[float] = ()) -> list[float]:
+        """The factor of that rate, where none that was tried, or is to be tried ``beside`` it, is near."""
         factor = centre_factor(self.control().recording or self.lab.observed)
-        if factor is not None and all(abs(math.log10(factor / f)) > 0.25 for f in self.trials):
-            self.at([factor])
+        tried = (*self.trials, *beside)
+        return [factor] if factor is not None and all(abs(math.log10(factor / f)) > 0.25 for f in tried) else []
 
     def _start(self) -> float:
         scale = self.lab.scale(self.metric, self.steps)

@@ -155,8 +155,7 @@ class KnobProver:
         plain = own.at([1.0], why=f"{suspicion.check}: the same loop, {suspicion.treatments[0].label}")[0]
         if experiments.trials:
             factors = {round(experiments.best()[0], 12), 0.1, 10.0} - {1.0}
-            own.at(sorted(factors), why=f"{suspicion.check}: treated, at other learning rates")
-            own.centre()
+            own.at(sorted({*factors, *own.middle(factors)}), why=f"{suspicion.check}: treated, at other learning rates")
         factor, best = own.best()
         return (plain, 1.0, plain) if plain.score <= best.score + AS_GOOD else (best, factor, plain)
 
