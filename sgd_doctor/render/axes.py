@@ -146,7 +146,7 @@ def _plain_ticks(ax: Axes, scale: str) -> None:
     """Numbers as people write them: 0.01 and 100 instead of powers."""
     axis = ax.yaxis
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(float(value), "")))
-    axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    axis.set_minor_locator(NullLocator())  # without numbers they say little, and are a third of the time of drawing
     if scale == "log":
         low, high = ax.get_ylim()
         narrow = low > 0 and high / low < 200
@@ -163,7 +163,6 @@ def set_scale(ax: Axes, values: Floats) -> str:
         bend = 10.0 ** math.floor(math.log10(float(np.median(sizes))))
         ax.set_yscale("symlog", linthresh=bend)
         ax.yaxis.set_major_locator(FixedLocator(_symlog_ticks(values, bend)))
-        ax.yaxis.set_minor_locator(NullLocator())
     else:
         ax.set_yscale(scale)
     _plain_ticks(ax, scale)

@@ -206,7 +206,7 @@ def heat_map(
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=theme.muted, which="both", length=0)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(float(value), "")))
-        bar.ax.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        bar.minorticks_off()
 
 
 def _colour_range(matrix: Floats, column: str) -> tuple[float, float]:
