@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -46,13 +46,9 @@ from injection_source import Source
 
 from sgd_doctor.assemble import report_of
 from sgd_doctor.diagnosis import Examiner
-from sgd_doctor.findings import Intervention
-from sgd_doctor.futility import Rival
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import Options, chosen_checks
-from sgd_doctor.recording import Recording
 from sgd_doctor.run.launch import Target
-from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.start import run_spec
 from tests.warm import WarmHarness
 
@@ -194,13 +190,7 @@ def diagnosed(entry: dict[str, Any], script: Path, row: Row, budget: float) -> R
         recording = harness.observe(started + options.time_limit)
         deadline = time.monotonic() + budget
 
-        def probe(
-            arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
-        ) -> list[Recording | None]:
-            requests = [ProbeRequest(a, steps, measure_task, rival=r) for a, r in zip(arms, rivals, strict=True)]
-            return harness.probe(requests, deadline=deadline)
-
-        lab = Lab(recording, probe)
+        lab = Lab(recording, harness.probes_until(deadline))
         diagnosis = Examiner(lab, checks, seconds_left=lambda: deadline - time.monotonic()).examine()
         report = report_of(recording, diagnosis, lab, replay=harness.replay, command=None)
     finally:

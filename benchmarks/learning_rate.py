@@ -33,7 +33,6 @@ from sgd_doctor.proof.case import Case
 from sgd_doctor.proof.suggest import LrSuggester
 from sgd_doctor.report import SuggestedLr
 from sgd_doctor.run.forked import Call, ForkedCall
-from sgd_doctor.run.replays import ProbeRequest
 from sgd_doctor.run.spec import RunSpec
 
 GRID = tuple(10 ** (half / 2) for half in range(-8, 3))
@@ -62,12 +61,7 @@ class Cell:
         try:
             deadline = time.monotonic() + 600
             recording = harness.observe(deadline)
-            lab = Lab(
-                recording,
-                lambda arms, steps, task, _: harness.probe(
-                    [ProbeRequest(a, steps, task) for a in arms], deadline=deadline
-                ),
-            )
+            lab = Lab(recording, harness.probes_until(deadline))
             case = Case(lab, seconds_left=lambda: deadline - time.monotonic(), probes=True)
             found = LrSuggester(case).search()
         finally:

@@ -65,9 +65,9 @@ class Rival(msgspec.Struct, frozen=True):
         return least > BEHIND and least + falls * ahead > BEHIND and rises <= RISES
 
     def _bounded(self, losses: Sequence[float]) -> list[float]:
-        from sgd_doctor import stats  # with numpy, which is not to be imported before the script does
+        from sgd_doctor.scoring import Scale  # with numpy, which is not to be imported before the script does
 
-        return [stats.bounded(max(loss - self.floor, 0.0), self.unit) for loss in losses]
+        return list(map(Scale("loss", self.unit, self.floor).bounded, losses))
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:

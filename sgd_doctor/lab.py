@@ -103,7 +103,7 @@ class Lab:
         if missing:
             if why:
                 self.say(why)
-            rival = None if measure or metric != "loss" else self.rival(steps)
+            rival = self.rival(steps) if race and not measure else None
             rivals = [rival if by_key[key] in race else None for key in missing]
             found = self.probe([by_key[k] for k in missing], self.limit(steps), measure, rivals)
             for key, recording in zip(missing, found, strict=True):

@@ -119,7 +119,7 @@ class LrExperiments:
     def at(self, factors: Sequence[float], steps: int | None = None, why: str = "") -> list[Trial]:
         """Trials at ``factor × lr``; factor 1 is the control."""
         arms = [self.applied if f == 1.0 else self.arm(f) for f in factors]
-        trials = self.lab.run(arms, steps or self.steps, self.metric, why, race=self._race(arms))
+        trials = self._run(arms, steps or self.steps, why)
         if steps is None or steps == self.steps:
             self.trials.update(zip(factors, trials, strict=True))
         return trials
@@ -140,12 +140,12 @@ class LrExperiments:
         """
         arms = [self.applied, *(self.arm(f) for f in (*DOWN * down, *UP * up))]
         arms += [(*self.applied, *treatment) for treatment in treatments]
-        why = "the same loop as written, at other rates and with what is suspected"
-        self.lab.run(arms, self.steps, self.metric, why, race=self._race(arms))
+        self._run(arms, self.steps, "the same loop as written, at other rates and with what is suspected")
 
-    def _race(self, arms: Sequence[tuple[Intervention, ...]]) -> list[tuple[Intervention, ...]]:
-        """The arms that may end early: not what all others are compared with."""
-        return [arm for arm in arms if arm != self.applied]
+    def _run(self, arms: Sequence[tuple[Intervention, ...]], steps: int, why: str = "") -> list[Trial]:
+        """Runs side by side; all may end early but the one that the others are compared with."""
+        race = [arm for arm in arms if arm != self.applied]
+        return self.lab.run(arms, steps, self.metric, why, race=race)
 
     def best(self) -> tuple[float, Trial]:
         factor = min(self.trials, key=lambda f: (self.trials[f].score, abs(math.log(f))))
@@ -160,7 +160,7 @@ class LrExperiments:
                     return
                 if self.control().score < 0.5:
                     return
-                self._make(pair)
+                self._together(pair)
                 self.at([factor])
 
     def up(self) -> None:
@@ -169,13 +169,12 @@ class LrExperiments:
         for factor in FARTHER_UP:
             if self.best()[0] != max(self.trials):
                 break
-            self._make(FARTHER_UP)
+            self._together(FARTHER_UP)
             self.at([factor])
 
-    def _make(self, factors: Sequence[float]) -> None:
-        """Make runs together that may be asked for one after the other."""
-        arms = [self.arm(f) for f in factors]
-        self.lab.run(arms, self.steps, self.metric, race=self._race(arms))
+    def _together(self, factors: Sequence[float]) -> None:
+        """Make runs that may be asked for one after the other; which of them are trials is not said by this."""
+        self._run([self.arm(f) for f in factors], self.steps)
 
     def centre(self) -> None:
         """The rate whose first update has the usual size."""

@@ -15,7 +15,6 @@ from sgd_doctor.diagnosis import Examiner
 from sgd_doctor.findings import Intervention
 from sgd_doctor.fix import import_editing
 from sgd_doctor.fixing import add_fixes
-from sgd_doctor.futility import Rival
 from sgd_doctor.lab import Lab
 from sgd_doctor.options import Options, chosen_checks
 from sgd_doctor.proof.case import Diagnosis
@@ -23,7 +22,7 @@ from sgd_doctor.proof.suggest import LrSuggester
 from sgd_doctor.recording import Recording, load
 from sgd_doctor.report import Report
 from sgd_doctor.run.launch import Harness, Target
-from sgd_doctor.run.replays import ProbeRequest, Replays
+from sgd_doctor.run.replays import Replays
 from sgd_doctor.silenced import drop_silenced
 from sgd_doctor.start import Talk, started
 
@@ -79,16 +78,10 @@ def conclude(
     """Examine what was observed, with replays by ``harness``."""
     deadline = time.monotonic() + options.budget
 
-    def probe(
-        arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
-    ) -> list[Recording | None]:
-        requests = [ProbeRequest(a, steps, measure_task, rival=r) for a, r in zip(arms, rivals, strict=True)]
-        return harness.probe(requests, deadline=deadline)
-
     def tell(what: str) -> None:
         talk.say(f"{what} (at most {max(0.0, deadline - time.monotonic()):.0f} s left)")
 
-    lab = Lab(recording, probe, tell)
+    lab = Lab(recording, harness.probes_until(deadline), tell)
     talk.say(f"watched {recording.steps} steps; looking for causes")
     talk.on_report(report_of(recording, Diagnosis(), lab, replay=harness.replay, command=command))
     examiner = Examiner(

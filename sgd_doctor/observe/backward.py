@@ -26,8 +26,7 @@ class BackwardWatch(Part):
         """Gradients of ``loss`` are about to be computed."""
         o = self.observer
         o.tracer.stepping = False  # where a step ended by an exception
-        if not o.anchored:
-            o.anchor()
+        o.anchor()
         site = o.event("backward", ours=GUARDED)
         o.counts.backwards += 1
         value = math.nan
@@ -45,11 +44,10 @@ class BackwardWatch(Part):
             o.counts.eval_mode_steps += 1
         o.structure.before_backward(o.unit, o.held, o.traced)
         o.held.clear()  # before the gradients need memory: what is kept longer costs fresh pages in every step
-        if not o.calm or not o.counts.optimizer_steps:
-            self._look_at_graph(loss)
-            for applier in o.appliers:
-                applier.before_backward(loss)
-        o.signals.backward_begins(loss, o.traced, not o.calm and power_of_two(o.unit))
+        self._look_at_graph(loss)
+        for applier in o.appliers:
+            applier.before_backward(loss)
+        o.signals.backward_begins(loss, o.traced, power_of_two(o.unit))
         if not o.losses:
             o.pending = {}
         if o.pair is not None:
@@ -59,7 +57,7 @@ class BackwardWatch(Part):
                 "accuracy": _nan(o.pair.accuracy),
                 "balanced_error": _nan(o.pair.balanced_error),
             }
-        o.losses.append(o.scaling.own_size(value) if o.scaling.scaled else value)
+        o.losses.append(o.scaling.own_size(value))
         o.steps.before_backward()
 
     def read_late(self, late: LateReads, loss: Tensor, site: int) -> None:
@@ -114,8 +112,7 @@ class BackwardWatch(Part):
     def ends(self) -> None:
         """Gradients have been computed."""
         o = self.observer
-        if not o.calm:
-            o.structure.after_backward(o.unit, o.traced)
+        o.structure.after_backward(o.unit, o.traced)
         for applier in o.appliers:
             applier.after_backward()
         by_hand = o.counts.optimizer_steps == 0 and not o.stepping.depth

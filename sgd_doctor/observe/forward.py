@@ -106,7 +106,7 @@ class ForwardWatch(Part):
             self.adopt_root(module)
         o.event("evaluate" if o.evaluating else "forward", site)
         o.root_training = module.training
-        looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
+        looked_at = o.looked_at()
         self.want_modes = grad and looked_at
         o.structure.root_begins(module, site, grad)
         if o.evaluating:
@@ -115,15 +115,12 @@ class ForwardWatch(Part):
                 o.structure.meet_evaluation(args)
             o.held_out.begin(o.steps.count, o.sites.stack(), site, module)
         else:
-            o.held_out.commit()
-            o.counts.forwards += 1
+            self.count_pass(module)
             if o.ranks.join():
                 o.ranks.root_begins(module, site)
-            self.forwards_in_unit += 1
-            self.unit_roots.add(id(module))
             if self.forwards_in_unit > MAX_FORWARDS:
                 o.boundary()
-                looked_at = o.unit < WATCHED_UNITS or power_of_two(o.unit)
+                looked_at = o.looked_at()
         if changed or looked_at or not o.runs_light():
             o.set_tracer()
         o.tracer.in_forward = True
@@ -141,14 +138,19 @@ class ForwardWatch(Part):
         o.event("forward", site)
         o.root_training = True
         o.structure.root_begins(module, site, True)
-        o.held_out.commit()
-        o.counts.forwards += 1
-        self.forwards_in_unit += 1
-        self.unit_roots.add(id(module))
+        self.count_pass(module)
         o.calm = self.forwards_in_unit < MAX_FORWARDS
         o.tracer.in_forward = True
         o.root, o.root_args = module, args
         self.quiet = True
+
+    def count_pass(self, module: nn.Module) -> None:
+        """One more pass that trains; an evaluation that went before has come to its end."""
+        o = self.observer
+        o.held_out.commit()
+        o.counts.forwards += 1
+        self.forwards_in_unit += 1
+        self.unit_roots.add(id(module))
 
     def only_outputs(self, module: nn.Module) -> bool:
         """Whether nothing but the output is wanted of a module that is called outside of a model (a loss)."""

@@ -24,7 +24,7 @@ from sgd_doctor.observe.forward import MAX_HELD
 from sgd_doctor.observe.loading import watch_loading
 from sgd_doctor.observe.observer import Observer
 from sgd_doctor.observe.patches import Patches
-from sgd_doctor.observe.tensors import stand_in, tensors_in, transformed
+from sgd_doctor.observe.tensors import innermost_transform, stand_in, tensors_in, transformed
 
 MAX_METRICS = 512
 INITIALISERS = (
@@ -68,7 +68,6 @@ def install(observer: Observer) -> Patches:
 def _modules(o: Observer, patches: Patches) -> None:
     traced, exported = torch.compiler.is_dynamo_compiling, torch.compiler.is_compiling
     forward, stack, held, grad = o.forward, o.stack, o.held, torch.is_grad_enabled
-    innermost_transform = torch._C._functorch.peek_interpreter_stack
 
     # Not by global hooks: with these, torch itself takes a slower path through every module, which costs a small model
     # more than all else that is done for its layers (docs/performance.md).
@@ -158,9 +157,7 @@ def _backward(o: Observer, patches: Patches) -> None:
     def backward(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             tensors, loss = _first(tensors)
-            if o.finished or o.in_backward or not isinstance(loss, Tensor) or not o.trains_here():
-                return original(tensors, *args, **kwargs)
-            if (type(loss) is not Tensor or loss.is_meta) and stand_in(loss):
+            if o.finished or o.in_backward or not isinstance(loss, Tensor) or stand_in(loss) or not o.trains_here():
                 return original(tensors, *args, **kwargs)
             o.backward.begins(loss)
             o.in_backward = True

@@ -250,6 +250,10 @@ class Observer:
         wanted = self.features is None and recording and not self.roots
         tracer.on_weights = self.calls.meet_weights if wanted else None
 
+    def looked_at(self) -> bool:
+        """Whether modes, inputs and outputs of models are looked at in this stretch."""
+        return self.unit < WATCHED_UNITS or power_of_two(self.unit)
+
     def runs_light(self) -> bool:
         """Whether no function of this stretch is traced, and none is to be."""
         more = self.traced or self.measure_task or self.unit < PAIR_UNITS or self.appliers
@@ -268,8 +272,7 @@ class Observer:
         if self.calm and not (self.traced or self.tracer.on or power_of_two(self.unit)):
             return
         self.set_tracer()
-        looked_at = self.unit < WATCHED_UNITS or power_of_two(self.unit)
-        self.calm = not looked_at and self.ranks.world == 1 and self.runs_light()
+        self.calm = not self.looked_at() and self.ranks.world == 1 and self.runs_light()
 
     def take_row(self) -> dict[str, float]:
         """What the backward passes since the last step leave for its row."""

@@ -52,7 +52,7 @@ def settings(group: dict[str, Any]) -> dict[str, float]:
     found: dict[str, Any] = {"lr": group.get("lr"), "momentum": momentum, "weight_decay": group.get("weight_decay")}
     for name, value in found.items():
         if type(value) is not float:
-            number = float(value) if type(value) is int else _number(value)
+            number = _number(value)
             found[name] = math.nan if number is None else number
     return found
 

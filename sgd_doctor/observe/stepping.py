@@ -35,8 +35,7 @@ class StepWatch(Part):
         self.depth += 1
         if self.depth > 1 or o.finished or not o.here():
             return
-        if not o.anchored:
-            o.anchor()
+        o.anchor()
         state = o.steps.adopt(optimizer, -1)
         if o.scaling.scaled:
             o.scaling.optimizer_steps()

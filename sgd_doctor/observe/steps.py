@@ -140,8 +140,7 @@ class StepRecorder:
 
     def after_step(self, optimizer: Optimizer, state: OptimizerState, row: dict[str, float]) -> None:
         """Finish the row of this step; ``row`` brings the loss and what else the observer knows."""
-        unread = bool(self.unread) or not state.reuse.flagged()
-        row["stale"] = 0.0 if unread else state.reuse.share(state.parameters, self.held, self.norms)
+        row["stale"] = 0.0 if self.unread else state.reuse.share(state.parameters, self.held, self.norms)
         row["optimizer"] = float(state.number)
         row["seconds"] = time.perf_counter() - self.started
         if optimizer.param_groups:
@@ -157,8 +156,7 @@ class StepRecorder:
             self.late.read([*self.unread, *later], partial(self._arrived, step, more))
             state.reuse.step_over_unread(state.parameters, step.number)
         else:
-            if self.late is not None:
-                self.late.settle()
+            self.settle()
             self._finish(step, self.norms, foreach_norms(changes) if changes else [])
             state.reuse.step_over(state.parameters, self.held, self.norms)
         self.count += 1

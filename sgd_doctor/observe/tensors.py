@@ -21,14 +21,15 @@ MAX_ELEMENTS = 1 << 20
 """Statistics of larger tensors are taken from an evenly spaced sample."""
 _ORDINARY = Tensor.__torch_dispatch__
 _UNMODED: AbstractContextManager[Any] = nullcontext()
-_innermost_transform = torch._C._functorch.peek_interpreter_stack
+innermost_transform = torch._C._functorch.peek_interpreter_stack
+"""The function transform (``vmap``, ``grad``, ``jvp``) that runs; None where none does."""
 modes = torch._C._len_torch_dispatch_stack
 """How many dispatch modes of the user's are active."""
 
 
 def transformed() -> bool:
     """Whether a function transform (``vmap``, ``grad``, ``jvp``) runs: values in it are stand-ins, not numbers."""
-    return _innermost_transform() is not None
+    return innermost_transform() is not None
 
 
 def unseen() -> AbstractContextManager[Any]:
@@ -71,8 +72,9 @@ def plain(tensor: Tensor) -> bool:
 
 def stand_in(tensor: Tensor) -> bool:
     """Whether a tensor has a shape and no values: on the meta device, or a fake one of a tracer."""
-    kind = getattr(sys.modules.get("torch._subclasses.fake_tensor"), "FakeTensor", ())
-    return tensor.device.type == "meta" or isinstance(tensor, kind)
+    if tensor.is_meta or type(tensor) is Tensor:
+        return tensor.is_meta
+    return isinstance(tensor, getattr(sys.modules.get("torch._subclasses.fake_tensor"), "FakeTensor", ()))
 
 
 def is_leaf(tensor: Tensor) -> bool:

@@ -11,6 +11,7 @@ from sgd_doctor.findings import Intervention
 from sgd_doctor.futility import Rival
 
 if TYPE_CHECKING:
+    from sgd_doctor.lab import ProbeFunction
     from sgd_doctor.recording import Recording
 
 
@@ -55,6 +56,17 @@ class Replays(ABC):
         Returns:
             One recording for each request; None where a replay failed or time was up.
         """
+
+    def probes_until(self, deadline: float) -> ProbeFunction:
+        """:meth:`probe` as a lab asks for it."""
+
+        def probe(
+            arms: Sequence[tuple[Intervention, ...]], steps: int, measure_task: bool, rivals: Sequence[Rival | None]
+        ) -> list[Recording | None]:
+            requests = [ProbeRequest(a, steps, measure_task, rival=r) for a, r in zip(arms, rivals, strict=True)]
+            return self.probe(requests, deadline=deadline)
+
+        return probe
 
     def run_patched(
         self, patches: dict[str, str], steps: int, *, measure_task: bool, deadline: float
